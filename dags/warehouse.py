@@ -1,0 +1,75 @@
+"""`warehouse_daily`: from landing files to published marts."""
+
+from __future__ import annotations
+
+from airflow.sdk import chain, dag
+
+from callhouse.scheduling import (
+    MARTS,
+    business_dates,
+    business_days,
+    dag_options,
+    hold_if_nothing_passed,
+    landing_asset,
+    recorded,
+    run_step,
+    step,
+)
+from callhouse.settings import load_settings
+
+settings = load_settings()
+
+
+@dag(
+    dag_display_name="Warehouse, daily",
+    schedule=business_days(settings, "warehouse"),
+    **dag_options(settings, "warehouse"),
+)
+def warehouse_daily() -> None:
+    """### From landing files to published marts
+
+    Load what has landed, build the run's business dates and every older date still unpublished, publish
+    those that pass the gate. A date that fails a critical rule keeps its old figures: the run is red and
+    `marts.quality_results` says why. A range of dates (the form, `callhouse run`) is one pass.
+    """
+
+    @step(inlets=[landing_asset(name) for name in settings.sources])
+    def load() -> int:
+        from callhouse import raw, runs
+
+        run_id = runs.begin(settings, *business_dates(settings), "warehouse_daily")
+        with recorded(settings, run_id):
+            raw.load(settings, run_id)
+        return run_id
+
+    @run_step(settings)
+    def stage(run_id: int) -> None:
+        from callhouse import transform
+
+        transform.stage(settings, run_id)
+
+    @run_step(settings)
+    def check(run_id: int, layer: str) -> None:
+        from callhouse import quality
+
+        hold_if_nothing_passed(quality.check(settings, run_id, layer))
+
+    @run_step(settings)
+    def build(run_id: int) -> None:
+        from callhouse import transform
+
+        transform.build(settings, run_id)
+
+    @run_step(settings, outlets=[MARTS])
+    def publish(run_id: int) -> None:
+        from callhouse import publish
+
+        publish.publish(settings, run_id)
+
+    run_id = load()
+    check_staging = check.override(task_id="check_staging")(run_id, "staging")
+    check_build = check.override(task_id="check_build")(run_id, "build")
+    chain(stage(run_id), check_staging, build(run_id), check_build, publish(run_id))
+
+
+warehouse_daily()
