@@ -1,0 +1,19 @@
+"""A simulated call centre that writes the source systems' own files, and the truth beside them.
+
+``simulate(plan, out)`` runs a seeded discrete-event simulation and writes, in the layout of
+``config/sources.yml``::
+
+    out/pbx/queue_log-YYYYMMDD               Asterisk queue log, one file per local day
+    out/crm/customers.csv  cases-YYYYMMDD.csv  surveys-YYYYMMDD.csv
+    out/attendance/shifts-YYYYMMDD.csv  punches-YYYYMMDD.csv
+    out/truth/<mart>.csv                     what happened, recorded as it happened (``truth.py``)
+
+Modules, in the order a call passes them: ``plan`` (what to simulate) → ``people`` (customers, agents,
+rosters) → ``arrivals`` (who calls when) → ``centre`` (the event loop) → ``systems`` (what each source
+system writes) and ``truth`` → ``output`` (files).
+"""
+
+from callhouse.simulate.centre import Summary, simulate
+from callhouse.simulate.plan import Plan, Queue
+
+__all__ = ["Plan", "Queue", "Summary", "simulate"]

@@ -1,0 +1,196 @@
+"""The truth: what happened, recorded by the simulation as it happened, in the columns of the marts.
+
+One CSV file per mart below ``truth/``, with natural ids in place of keys (``contact_id``, ``queue_id``,
+``agent_id``; a visit is named by ``contact_id`` and ``visit_number``). Instants are ISO 8601 in UTC, whole
+seconds; an empty field is unknown or does not apply. Nothing here reads the files the source systems write.
+
+What the figures mean (KPI conventions; T and S from the plan):
+
+- a visit's wait includes ringing; ``left_at`` is when the wait ended; a visit counts in the local half-hour
+  and on the local date of its entry, a contact on the local date of its start;
+- a leg is an offer that rang: an answered one, or a missed one (a member that could not be rung at all, and a
+  ring cut short by the caller, are no missed offers); it counts whole on the local date of the offer;
+- a contact is ``answered`` when any of its visits was, else it has its last visit's outcome;
+- login and pause seconds are clipped at local midnight;
+- what was open at ``cut_off``: waiting is ``in_progress``, talking is ``answered`` with unknown talk time.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import date
+from typing import TYPE_CHECKING
+
+from callhouse.simulate.output import CsvFile, Outputs
+from callhouse.simulate.plan import Clock, Plan, utc
+
+if TYPE_CHECKING:
+    from callhouse.simulate.centre import Call, Visit
+
+SOURCE = "pbx"
+OUTCOMES = ("answered", "abandoned", "flowed_out", "called_back", "in_progress", "blocked")
+_COUNTS = (
+    "offered_count", *(f"{outcome}_count" for outcome in OUTCOMES),
+    "answered_in_threshold_count", "abandoned_in_threshold_count", "short_abandoned_count",
+)  # fmt: skip
+_DURATIONS = ("talk_seconds", "hold_seconds", "after_call_seconds")
+_WAITS = ("wait_seconds", "answered_wait_seconds", "abandoned_wait_seconds")
+_AGENT_DAY = (
+    "answered_count", "missed_count", *_DURATIONS, "logged_in_seconds", "paused_seconds", "scheduled_seconds",
+    "present_seconds",
+)  # fmt: skip
+
+COLUMNS: dict[str, tuple[str, ...]] = {
+    "fct_contacts": (
+        "source", "contact_id", "business_date", "channel", "direction", "customer_id", "started_at", "ended_at",
+        "ivr_seconds", "first_queue_id", "last_queue_id", "first_agent_id", "last_agent_id", "visit_count", "leg_count",
+        "outcome", "is_in_progress", "wait_seconds", *_DURATIONS, "topic", "is_resolved",
+    ),
+    "fct_queue_visits": (
+        "source", "contact_id", "business_date", "interval_start_at", "queue_id", "agent_id", "visit_number",
+        "entered_at", "left_at", "wait_seconds", "outcome", "outcome_reason", *_COUNTS, *_DURATIONS,
+    ),
+    "fct_agent_legs": (
+        "source", "contact_id", "visit_number", "business_date", "queue_id", "agent_id", "leg_number", "offered_at",
+        "ring_seconds", "outcome", "answered_at", "ended_at", *_DURATIONS, "hung_up_by", "transfer_kind",
+        "transfer_target",
+    ),
+    "fct_queue_intervals": ("queue_id", "interval_start_at", "business_date", *_COUNTS, *_WAITS, *_DURATIONS),
+    "fct_agent_days": ("agent_id", "business_date", *_AGENT_DAY),
+    "fct_surveys": (
+        "source", "survey_id", "contact_id", "customer_id", "business_date", "question", "score", "max_score",
+        "answered_at", "valid_count", "satisfied_count",
+    ),
+    "fct_cases": (
+        "source", "case_id", "customer_id", "contact_id", "business_date", "topic", "status", "opened_at", "due_at",
+        "closed_at", "is_open", "closed_in_time_count", "closed_count",
+    ),
+    "fct_attendance": (
+        "agent_id", "business_date", "shift_code", "planned_start_at", "planned_end_at", "first_in_at", "last_out_at",
+        "scheduled_count", "attended_count", "scheduled_seconds", "present_seconds", "late_seconds",
+    ),
+}  # fmt: skip
+_INTERVAL_INDEX = {name: index for index, name in enumerate((*_COUNTS, *_WAITS, *_DURATIONS))}
+_AGENT_DAY_INDEX = {name: index for index, name in enumerate(_AGENT_DAY)}
+
+
+class Truth:
+    """Writes what it is told. Rows stream to disk; half-hours and agent days are summed in memory."""
+
+    def __init__(self, plan: Plan, clock: Clock, outputs: Outputs) -> None:
+        self._plan, self._clock = plan, clock
+        self._files = {
+            mart: CsvFile(outputs, f"truth/{mart}.csv", columns, f"truth/{mart}")
+            for mart, columns in COLUMNS.items()
+        }
+        self._intervals: dict[tuple[int, str], list[int]] = defaultdict(lambda: [0] * len(_INTERVAL_INDEX))
+        self._agent_days: dict[tuple[date, str], list[int]] = defaultdict(lambda: [0] * len(_AGENT_DAY))
+
+    def contact(self, call: Call, ended_at: int | None) -> None:
+        """A contact with all its visits and legs, once it is over (or cut off: ``ended_at`` None)."""
+        visits = call.visits
+        for number, visit in enumerate(visits, 1):
+            self._visit(call, visit, number)
+        legs = [leg for visit in visits for leg in visit.legs]
+        agents = [leg.agent_id for leg in legs if leg.is_answered]
+        self._files["fct_contacts"].write((
+            SOURCE, call.contact_id, self._clock.day(visits[0].entered_at).isoformat(), "voice", "inbound",
+            call.customer_id, utc(visits[0].entered_at), utc(ended_at), "", visits[0].queue.queue_id,
+            visits[-1].queue.queue_id, agents[0] if agents else "", agents[-1] if agents else "", len(visits), len(legs),
+            "answered" if agents else visits[-1].outcome, "true" if ended_at is None else "false",
+            sum(visit.wait or 0 for visit in visits) if visits[-1].wait is not None else "",
+            sum(leg.talk or 0 for leg in legs), 0, 0, "", "",
+        ))  # fmt: skip
+
+    def _visit(self, call: Call, visit: Visit, number: int) -> None:
+        wait, outcome, talk = visit.wait, visit.outcome, 0
+        agent_id: str = ""
+        for leg_number, leg in enumerate(visit.legs, 1):
+            day = self._clock.day(leg.offered_at)
+            talk_seconds = "" if leg.talk is None else leg.talk
+            self._files["fct_agent_legs"].write((
+                SOURCE, call.contact_id, number, day.isoformat(), visit.queue.queue_id, leg.agent_id, leg_number,
+                utc(leg.offered_at), leg.ring, "answered" if leg.is_answered else "missed",
+                utc(leg.offered_at + leg.ring) if leg.is_answered else "", utc(leg.ended_at), talk_seconds, 0, 0,
+                leg.hung_up_by, "blind" if leg.transfer_target else "", leg.transfer_target,
+            ))  # fmt: skip
+            self._add_agent(leg.agent_id, day, "answered_count" if leg.is_answered else "missed_count", 1)
+            if leg.is_answered:
+                agent_id, talk = leg.agent_id, leg.talk or 0
+                self._add_agent(leg.agent_id, day, "talk_seconds", talk)
+        in_threshold = wait is not None and wait <= self._plan.threshold_seconds
+        is_short = wait is not None and wait <= self._plan.short_abandon_seconds
+        counts = (
+            1, *(int(outcome == name) for name in OUTCOMES), int(outcome == "answered" and in_threshold),
+            int(outcome == "abandoned" and in_threshold), int(outcome == "abandoned" and is_short),
+        )  # fmt: skip
+        talk_is_open = bool(visit.legs) and visit.legs[-1].talk is None
+        interval = self._clock.half_hour(visit.entered_at)
+        self._files["fct_queue_visits"].write((
+            SOURCE, call.contact_id, self._clock.day(visit.entered_at).isoformat(), utc(interval), visit.queue.queue_id,
+            agent_id, number, utc(visit.entered_at), utc(None if wait is None else visit.entered_at + wait),
+            "" if wait is None else wait, outcome, visit.reason, *counts, "" if talk_is_open else talk, 0, 0,
+        ))  # fmt: skip
+        known = wait or 0
+        measures = (
+            *counts, known, known * int(outcome == "answered"), known * int(outcome == "abandoned"), talk, 0, 0,
+        )  # fmt: skip
+        totals = self._intervals[interval, visit.queue.queue_id]
+        for index, measure in enumerate(measures):
+            totals[index] += measure
+
+    def logged_in(self, agent_id: str, begin: int, end: int) -> None:
+        for day, seconds in self._clock.by_day(begin, end):
+            self._add_agent(agent_id, day, "logged_in_seconds", seconds)
+
+    def paused(self, agent_id: str, begin: int, end: int) -> None:
+        for day, seconds in self._clock.by_day(begin, end):
+            self._add_agent(agent_id, day, "paused_seconds", seconds)
+
+    def case(self, row: tuple[object, ...], business_date: date, is_open: bool, in_time: bool) -> None:
+        """``row``: case_id, customer_id, contact_id, topic, status, then opened, due and closed instants."""
+        case_id, customer_id, contact_id, topic, status, opened_at, due_at, closed_at = row
+        self._files["fct_cases"].write((
+            "crm", case_id, customer_id, contact_id, business_date.isoformat(), topic, status, utc(opened_at),  # type: ignore[arg-type]
+            utc(due_at), utc(closed_at), "true" if is_open else "false", int(in_time), int(not is_open),  # type: ignore[arg-type]
+        ))  # fmt: skip
+
+    def survey(
+        self, survey_id: str, call: Call, question: str, score: int, max_score: int, answered_at: int
+    ) -> None:
+        self._files["fct_surveys"].write((
+            "crm", survey_id, call.contact_id, call.customer_id,
+            self._clock.day(call.visits[0].entered_at).isoformat(), question, score, max_score, utc(answered_at),
+            int(1 <= score <= max_score), int(score / max_score >= 0.8),
+        ))  # fmt: skip
+
+    def attendance(
+        self,
+        agent_id: str,
+        day: date,
+        shift_code: str,
+        planned: tuple[int, int],
+        punched: tuple[int | None, int | None],
+    ) -> None:
+        """One planned shift: first punch in and last punch out, ``None`` where there was none."""
+        (start, end), (first_in, last_out) = planned, punched
+        present = 0
+        if first_in is not None and last_out is not None:
+            present = max(0, min(end, last_out) - max(start, first_in))
+        late = max(0, first_in - start) if first_in is not None else 0
+        self._files["fct_attendance"].write((
+            agent_id, day.isoformat(), shift_code, utc(start), utc(end), utc(first_in), utc(last_out), 1,
+            int(first_in is not None), end - start, present, late,
+        ))  # fmt: skip
+        self._add_agent(agent_id, day, "scheduled_seconds", end - start)
+        self._add_agent(agent_id, day, "present_seconds", present)
+
+    def finish(self) -> None:
+        for (interval, queue_id), totals in sorted(self._intervals.items()):
+            day = self._clock.day(interval).isoformat()
+            self._files["fct_queue_intervals"].write((queue_id, utc(interval), day, *totals))
+        for (day_of_agent, agent_id), totals in sorted(self._agent_days.items()):
+            self._files["fct_agent_days"].write((agent_id, day_of_agent.isoformat(), *totals))
+
+    def _add_agent(self, agent_id: str, day: date, measure: str, amount: int) -> None:
+        self._agent_days[day, agent_id][_AGENT_DAY_INDEX[measure]] += amount
