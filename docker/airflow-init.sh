@@ -5,4 +5,4 @@ umask 077
 python -c 'import json, os, sys; json.dump({"admin": os.environ["AIRFLOW_ADMIN_PASSWORD"]}, sys.stdout)' \
   >"$AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"
 airflow db migrate
-callhouse status
+python -c 'from callhouse import postgres, settings; postgres.open_warehouse(settings.load_settings())'

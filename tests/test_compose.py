@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 import base64
+import json
+import os
 import re
+import secrets
 import shutil
+import signal
+import socket
 import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -177,3 +187,186 @@ def test_docker_compose_itself_reads_the_file(tmp_path: Path) -> None:
     command = [docker, "compose", "-f", str(COMPOSE), "--env-file", str(env_file), "config", "--quiet"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+# The services themselves, each by the command and environment that docker-compose.yml gives it.
+
+
+class Native:
+    """The compose file's Airflow services as processes of this machine, on an embedded PostgreSQL.
+
+    Only names and places differ from the containers: hosts become loopback, ports free ones, the volumes and
+    the project's folder in the image lie under ``folder`` and here.
+    """
+
+    def __init__(self, folder: Path, postgres_port: int) -> None:
+        self.folder = folder
+        self.api_port = free_port()
+        self.secrets = {
+            name: secrets.token_urlsafe(32) for name in settings_of((PROJECT / ".env.example").read_text())
+        }
+        self.secrets["AIRFLOW_FERNET_KEY"] = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+        self.places = {
+            "postgres:5432": f"127.0.0.1:{postgres_port}",
+            "api-server:8080": f"127.0.0.1:{self.api_port}",
+            "127.0.0.1:8080": f"127.0.0.1:{self.api_port}",
+            "/var/lib/airflow": str(folder / "airflow"),
+            "/var/lib/callhouse": str(folder / "callhouse"),
+            "/opt/callhouse": str(PROJECT),
+        }
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        for name in ("airflow", "callhouse"):
+            (folder / name).mkdir()
+
+    def here(self, text: str) -> str:
+        text = VARIABLE.sub(lambda variable: self.secrets[variable["name"]], text)
+        for place, ours in self.places.items():
+            text = text.replace(place, ours)
+        return text
+
+    def environment(self, service: str) -> dict[str, str]:
+        image = dict(
+            re.findall(
+                r"(?m)^(?:ENV|   ) (\w+)=(\S+)", (PROJECT / "Dockerfile").read_text().split("FROM ")[2]
+            )
+        )
+        image.pop("PATH")
+        kept = {
+            key: value for key, value in os.environ.items() if not key.startswith(("AIRFLOW", "CALLHOUSE"))
+        }
+        own = {key: self.here(str(value)) for key, value in services()[service]["environment"].items()}
+        return {
+            **kept,
+            **{key: self.here(value) for key, value in image.items()},
+            **own,
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "AIRFLOW__API__HOST": "127.0.0.1",
+            "AIRFLOW__API__PORT": str(self.api_port),
+        }
+
+    def run(self, service: str, command: list[str]) -> subprocess.CompletedProcess[str]:
+        command = [self.here(word) for word in command]
+        environment = self.environment(service)
+        return subprocess.run(
+            command, cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=240
+        )
+
+    def start(self, service: str) -> None:
+        with (self.folder / f"{service}.log").open("wb") as log:
+            self.processes[service] = subprocess.Popen(
+                services()[service]["command"],
+                cwd=PROJECT,
+                env=self.environment(service),
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def wait_until_well(self, service: str, seconds: float = 150) -> None:
+        end = time.monotonic() + seconds
+        while (check := self.run(service, services()[service]["healthcheck"]["test"][1:])).returncode:
+            assert self.processes[service].poll() is None, (self.folder / f"{service}.log").read_text()[
+                -3000:
+            ]
+            assert time.monotonic() < end, (
+                check.stderr[-1000:] + (self.folder / f"{service}.log").read_text()[-3000:]
+            )
+            time.sleep(2)
+
+    def stop(self) -> None:
+        for process in self.processes.values():
+            process.terminate()
+        for process in self.processes.values():
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait(10)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def bare_server(tmp_path: Path) -> Iterator[tuple[Path, int, str]]:
+    """A PostgreSQL as its image starts it, with nothing of ours: (its programs, port, password)."""
+    from callhouse import postgres
+
+    folder = Path(tempfile.mkdtemp(prefix="callhouse-compose-"))
+    account = postgres._account(folder / "data")
+    binaries = postgres._binaries(folder, account)
+    account.own(folder)
+    password, port = secrets.token_urlsafe(16), free_port()
+    (folder / "password").write_text(password)
+    account.own(folder / "password")
+    made = [
+        binaries / "initdb",
+        "-D",
+        folder / "data",
+        "-U",
+        "postgres",
+        "-A",
+        "scram-sha-256",
+        "-E",
+        "UTF8",
+        "--locale=C",
+    ]
+    subprocess.run([*made, f"--pwfile={folder}/password"], check=True, capture_output=True, **account.popen())
+    started = [binaries / "postgres", "-D", folder / "data", "-p", str(port), "-h", "127.0.0.1", "-k", ""]
+    with (tmp_path / "postgres.log").open("wb") as log:
+        server = subprocess.Popen(started, stdout=log, stderr=log, **account.popen())
+    try:
+        while subprocess.run([binaries / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)]).returncode:
+            assert server.poll() is None, (tmp_path / "postgres.log").read_text()
+            time.sleep(0.1)
+        yield binaries, port, password
+    finally:
+        server.send_signal(signal.SIGINT)
+        server.wait(30)
+        shutil.rmtree(folder)
+        shutil.rmtree(postgres._runtime_folder(folder), ignore_errors=True)
+
+
+@pytest.mark.long
+def test_each_airflow_service_starts_by_its_command_and_is_well(
+    tmp_path: Path, bare_server: tuple[Path, int, str]
+) -> None:
+    binaries, port, password = bare_server
+    system = Native(tmp_path, port)
+    superuser = {"PGHOST": "127.0.0.1", "PGPORT": str(port), "PGPASSWORD": password}
+    subprocess.run(
+        ["bash", "docker/postgres-init.sh"],
+        cwd=PROJECT,
+        env={**os.environ, **superuser, **system.secrets, "PATH": f"{binaries}:{os.environ['PATH']}"},
+        check=True,
+        capture_output=True,
+    )
+    init = system.run("airflow-init", services()["airflow-init"]["command"])
+    assert init.returncode == 0, init.stdout[-2000:] + init.stderr[-2000:]
+    assert (tmp_path / "airflow/passwords.json").stat().st_mode & 0o077 == 0
+    try:
+        for service in ("api-server", "scheduler", "dag-processor"):
+            system.start(service)
+        for service in ("api-server", "scheduler", "dag-processor"):
+            system.wait_until_well(service)
+        address = f"http://127.0.0.1:{system.api_port}"
+        login = {"username": "admin", "password": system.secrets["AIRFLOW_ADMIN_PASSWORD"]}
+        token = ask(f"{address}/auth/token", login)["access_token"]
+        deadline = time.monotonic() + 120
+        while (
+            not (dags := ask(f"{address}/api/v2/dags", token=token)["dags"]) and time.monotonic() < deadline
+        ):
+            time.sleep(2)
+        assert "warehouse_daily" in {dag["dag_id"] for dag in dags}
+    finally:
+        system.stop()
+
+
+def ask(address: str, data: dict[str, str] | None = None, *, token: str = "") -> dict[str, Any]:
+    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
+    body = json.dumps(data).encode() if data else None
+    with urllib.request.urlopen(urllib.request.Request(address, body, headers), timeout=30) as answer:
+        return json.load(answer)
