@@ -1,0 +1,167 @@
+"""Collectable: everything declared arrived, and every row that arrived is accounted for."""
+
+from __future__ import annotations
+
+from expectations.crucial import Principle, rule
+
+_STAGED = {
+    "stg_asterisk_queue_log__events": "event_date",
+    "stg_delimited__calls": "business_date",
+    "stg_delimited__customers": "business_date",
+    "stg_delimited__cases": "business_date",
+    "stg_delimited__surveys": "business_date",
+    "stg_delimited__shifts": "business_date",
+    "stg_delimited__punches": "business_date",
+}
+
+# The newest load that brought rows of a date counts: a corrected file makes up for the broken one.
+_LOADS_OF_A_DATE = (
+    "with newest as (\n"
+    + "\n  union all ".join(
+        f"select {date_column} as business_date, source, max(_load_id) as load_id"
+        f" from staging.{table} where {date_column} = any(%(dates)s) group by 1, 2"
+        for table, date_column in _STAGED.items()
+    )
+    + """
+)
+select newest.business_date,
+  sum(loads.rows_in)::bigint as checked_count,
+  sum(loads.rows_rejected + coalesce(refused.row_count, 0))::bigint as violation_count
+from newest
+join ops.loads as loads using (load_id)
+left join (
+  select load_id, count(*) as row_count from ops.rejects where stage = 'staging' group by load_id
+) as refused using (load_id)
+group by newest.business_date
+"""
+)
+
+rule(
+    "every_source_delivered",
+    Principle.COLLECTABLE,
+    "warning",
+    en="Every declared source delivered something for the date.",
+    zh="每个已声明的数据来源当天都有数据。",
+    stage="staging",
+    subject="all streams",
+    query="""
+    select days.business_date, count(*) as checked_count,
+      count(*) filter (where not ("""
+    + "\n        or ".join(
+        f"exists (select from staging.{table} where {table}.{date_column} = days.business_date"
+        f" and {table}.source = declared.source)"
+        for table, date_column in _STAGED.items()
+    )
+    + """)) as violation_count
+    from unnest(%(dates)s::date[]) as days (business_date), unnest(%(sources)s::text[]) as declared (source)
+    group by days.business_date
+    """,
+    remedy="Look for the source's files of that date and run its extract again; a closed day needs nothing.",
+)
+
+rule(
+    "landed_files_are_loaded",
+    Principle.COLLECTABLE,
+    "warning",
+    en="Every file that landed was loaded.",
+    zh="每个已落地的文件都已装载。",
+    stage="staging",
+    subject="landing_files",
+    date_column=None,
+    query="""
+    select null::date as business_date, count(*) as checked_count,
+      count(*) filter (
+        where not exists (
+          select from ops.loads
+          where loads.landing_id = landing_files.landing_id and loads.state in ('loaded', 'staged')
+        )
+      ) as violation_count
+    from ops.landing_files
+    """,
+    remedy="`callhouse status` names the file and the reason; have it delivered again or remove it.",
+)
+
+rule(
+    "loads_add_up",
+    Principle.COLLECTABLE,
+    "critical",
+    en="In every load, rows in are loaded, rejected or duplicates: none is lost.",
+    zh="每次装载的行数等于装载、拒收与重复之和，没有丢失。",
+    stage="staging",
+    subject="loads",
+    date_column=None,
+    query="""
+    select null::date as business_date, count(*) as checked_count,
+      count(*) filter (
+        where (rows_in = rows_loaded + rows_rejected + rows_duplicate) is not true
+      ) as violation_count
+    from ops.loads
+    where state in ('loaded', 'staged')
+    """,
+    remedy="The book of loads was changed by hand or a loader is wrong: rebuild raw from the landing files.",
+)
+
+rule(
+    "rejects_have_a_reason",
+    Principle.COLLECTABLE,
+    "warning",
+    en="No row is set aside without a reason.",
+    zh="没有无理由拒收的行。",
+    stage="staging",
+    subject="rejects",
+    date_column=None,
+    query="""
+    select null::date as business_date, count(*) as checked_count,
+      count(*) filter (where coalesce(btrim(reason), '') = '') as violation_count
+    from ops.rejects
+    """,
+    remedy="The reader of that stream must name its reason; see ops.rejects for source and stream.",
+)
+
+rule(
+    "rejected_rows_are_kept",
+    Principle.COLLECTABLE,
+    "warning",
+    en="Every row rejected by a load is kept with its bytes.",
+    zh="装载时拒收的每一行都原样保留。",
+    stage="staging",
+    subject="rejects",
+    date_column=None,
+    query="""
+    select null::date as business_date,
+      coalesce(sum(loads.rows_rejected), 0)::bigint as checked_count,
+      coalesce(sum(greatest(loads.rows_rejected - coalesce(kept.row_count, 0), 0)), 0)::bigint as violation_count
+    from ops.loads as loads
+    left join (
+      select load_id, count(*) as row_count from ops.rejects where stage = 'load' group by load_id
+    ) as kept using (load_id)
+    where loads.state in ('loaded', 'staged') and loads.rows_rejected > 0
+    """,
+    remedy="Rows were deleted from ops.rejects, or a reader drops them: load the file again.",
+)
+
+rule(
+    "few_rows_are_rejected",
+    Principle.COLLECTABLE,
+    "warning",
+    en="At most one row in a hundred was rejected from the files of the date.",
+    zh="当天文件的拒收率不超过百分之一。",
+    stage="staging",
+    subject="loads",
+    query=_LOADS_OF_A_DATE,
+    tolerance=0.01,
+    remedy="Read the reasons in ops.rejects; correct the mapping or have the source corrected, then replay.",
+)
+
+rule(
+    "rejects_stay_below_a_tenth",
+    Principle.COLLECTABLE,
+    "critical",
+    en="At most one row in ten was rejected from the files of the date.",
+    zh="当天文件的拒收率不超过十分之一。",
+    stage="staging",
+    subject="loads",
+    query=_LOADS_OF_A_DATE,
+    tolerance=0.1,
+    remedy="The file has probably changed its form: compare its header with config/sources.yml.",
+)

@@ -1,0 +1,115 @@
+insert into ops.runs (label, date_from, date_to, state) values ('test', '2024-03-04', '2024-03-05', 'running');
+insert into ops.affected_dates (business_date) values ('2024-03-04'), ('2024-03-05');
+insert into ops.build_state (run_id, dates) select run_id, '{2024-03-04,2024-03-05}' from ops.runs;
+
+insert into ops.landing_files (source, stream, path, original_name, window_from, window_to, byte_count, sha256)
+values
+  ('pbx', 'queue_log', 'pbx/1', 'queue_log', '2024-03-04', '2024-03-05', 1, 'a'),
+  ('crm', 'calls', 'crm/1', 'calls.csv', '2024-03-04', '2024-03-05', 1, 'b');
+insert into ops.loads (landing_id, source, stream, state, rows_in, rows_loaded, rows_rejected, rows_duplicate)
+select
+  landing_id, source, stream, 'staged', 1000,
+  case stream when 'queue_log' then 995 else 999 end, case stream when 'queue_log' then 2 else 0 end,
+  case stream when 'queue_log' then 3 else 1 end
+from ops.landing_files;
+insert into ops.rejects (load_id, source, stream, stage, line, bytes, reason)
+select load_id, source, stream, 'load', line, 'x', 'wrong number of fields'
+from ops.loads, generate_series(1, 2) as lines (line)
+where stream = 'queue_log';
+
+insert into staging.stg_asterisk_queue_log__events (source, event_at, event_date, call_id, event, _load_id, _line)
+select source, event_at, (event_at at time zone 'Asia/Shanghai')::date, 'c1', 'ENTERQUEUE', load_id, 1
+from ops.loads, unnest('{2024-03-04 01:05Z,2024-03-05 01:05Z}'::timestamptz[]) as events (event_at)
+where stream = 'queue_log';
+insert into staging.stg_delimited__calls (source, contact_id, agent_id, business_date, _load_id, _line)
+select source, 'x1', agent_id, business_date, load_id, 1
+from ops.loads,
+  unnest('{2024-03-04,2024-03-05}'::date[], '{DORIT,NULL}'::text[]) as calls (business_date, agent_id)
+where stream = 'calls';
+
+insert into build.dim_queue values (md5('q1')::uuid, 'pbx', 'q1', 'Sales');
+insert into build.dim_agent values (md5('1001')::uuid, '1001', 'One'), (md5('1002')::uuid, '1002', 'Two');
+insert into build.dim_kpi values
+  ('offered', 2, 'Contacts offered', '排队量', 'count', 'none', 'customer', null, 'OFF', 1),
+  ('service_level_f3', 15, 'Service level', '服务水平', 'ratio', 'higher', 'customer', 'manager', 'F3', 2),
+  ('satisfaction', 69, 'Satisfaction', '客户满意度', 'ratio', 'higher', 'customer', 'quality', 'CSAT', 3);
+
+-- On Monday one caller is answered, one abandons after 3 s, one leaves in the menu; on Tuesday two are answered.
+insert into build.fct_contacts
+select
+  md5(contact_id)::uuid, 'pbx', contact_id, (started_at at time zone 'Asia/Shanghai')::date, started_at,
+  started_at + interval '5 minutes', outcome
+from (
+  values
+    ('c1', timestamptz '2024-03-04 01:05Z', 'answered'), ('c2', '2024-03-04 01:35Z', 'abandoned'),
+    ('c3', '2024-03-04 01:36Z', 'left_in_ivr'), ('c4', '2024-03-05 01:05Z', 'answered'),
+    ('c5', '2024-03-05 01:40Z', 'answered')
+) as contacts (contact_id, started_at, outcome);
+
+insert into build.fct_queue_visits
+select
+  md5(contact_id)::uuid, md5(contact_id)::uuid, (entered_at at time zone 'Asia/Shanghai')::date,
+  date_bin('30 minutes', entered_at, '2000-01-01Z'), md5('q1')::uuid, md5(agent_id)::uuid, 1, entered_at,
+  entered_at + wait_seconds * interval '1 second', wait_seconds, outcome, 1, answered, 1 - answered, 0, 0, 0, 0,
+  answered, 1 - answered, 1 - answered, 60 * answered, 0, 10 * answered
+from (
+  values
+    ('c1', timestamptz '2024-03-04 01:05Z', '1001', 0, 'answered', 1),
+    ('c2', '2024-03-04 01:35Z', null, 3, 'abandoned', 0),
+    ('c4', '2024-03-05 01:05Z', '1001', 20, 'answered', 1),
+    ('c5', '2024-03-05 01:40Z', '1001', 5, 'answered', 1)
+) as visits (contact_id, entered_at, agent_id, wait_seconds, outcome, answered);
+
+insert into build.fct_agent_legs
+select visit_key, visit_key, business_date, agent_key, 'answered', left_at, left_at + interval '60 seconds'
+from build.fct_queue_visits
+where answered_count = 1;
+
+insert into build.fct_queue_intervals values
+  (md5('q1')::uuid, '2024-03-04 01:00Z', '2024-03-04', 1, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 60, 0, 10),
+  (md5('q1')::uuid, '2024-03-04 01:30Z', '2024-03-04', 1, 0, 1, 0, 0, 0, 0, 0, 1, 1, 3, 0, 0, 0),
+  (md5('q1')::uuid, '2024-03-05 01:00Z', '2024-03-05', 1, 1, 0, 0, 0, 0, 0, 1, 0, 0, 20, 60, 0, 10),
+  (md5('q1')::uuid, '2024-03-05 01:30Z', '2024-03-05', 1, 1, 0, 0, 0, 0, 0, 1, 0, 0, 5, 60, 0, 10);
+
+insert into build.fct_surveys values
+  (md5('s1')::uuid, md5('c4')::uuid, '2024-03-05', 5, 5), (md5('s2')::uuid, md5('c5')::uuid, '2024-03-05', null, 5);
+insert into build.fct_cases values
+  (md5('k1')::uuid, '2024-03-04', '2024-03-04 01:10Z', '2024-03-05 01:10Z'),
+  (md5('k2')::uuid, '2024-03-05', '2024-03-05 01:10Z', null);
+insert into build.fct_attendance values
+  (md5('a1')::uuid, md5('1001')::uuid, '2024-03-04', '2024-03-04 01:00Z', '2024-03-04 09:00Z',
+    '2024-03-04 00:55Z', '2024-03-04 09:05Z', 1, 1),
+  (md5('a2')::uuid, md5('1002')::uuid, '2024-03-05', '2024-03-05 01:00Z', '2024-03-05 09:00Z', null, null, 1, 0);
+
+insert into build.kpi_values
+select
+  kpi_id, period_type, period_start_at, (period_start_at at time zone 'Asia/Shanghai')::date, unit_type,
+  case unit_type when 'centre' then 'centre' else md5('q1')::uuid::text end, numerator, denominator,
+  case kpi_id when 'offered' then numerator else numerator / nullif(denominator, 0) end, target, status
+from (
+  values
+    ('offered', 'half_hour', timestamptz '2024-03-04 01:00Z', 1, null, null, 'no_target'),
+    ('offered', 'half_hour', '2024-03-04 01:30Z', 1, null, null, 'no_target'),
+    ('offered', 'half_hour', '2024-03-05 01:00Z', 1, null, null, 'no_target'),
+    ('offered', 'half_hour', '2024-03-05 01:30Z', 1, null, null, 'no_target'),
+    ('offered', 'day', '2024-03-03 16:00Z', 2, null, null, 'no_target'),
+    ('offered', 'day', '2024-03-04 16:00Z', 2, null, null, 'no_target'),
+    ('offered', 'month', '2024-02-29 16:00Z', 4, null, null, 'no_target'),
+    ('service_level_f3', 'half_hour', '2024-03-04 01:00Z', 1, 1, 0.8, 'met'),
+    ('service_level_f3', 'half_hour', '2024-03-04 01:30Z', 0, 1, 0.8, 'missed'),
+    ('service_level_f3', 'half_hour', '2024-03-05 01:00Z', 1, 1, 0.8, 'met'),
+    ('service_level_f3', 'half_hour', '2024-03-05 01:30Z', 1, 1, 0.8, 'met'),
+    ('service_level_f3', 'day', '2024-03-03 16:00Z', 1, 2, 0.8, 'missed'),
+    ('service_level_f3', 'day', '2024-03-04 16:00Z', 2, 2, 0.8, 'met'),
+    ('service_level_f3', 'month', '2024-02-29 16:00Z', 3, 4, 0.8, 'missed')
+) as by_queue (kpi_id, period_type, period_start_at, numerator, denominator, target, status)
+cross join (values ('centre'), ('queue')) as units (unit_type);
+insert into build.kpi_values values
+  ('satisfaction', 'day', '2024-03-03 16:00Z', '2024-03-04', 'centre', 'centre', 0, 0, null, 0.85, 'no_value'),
+  ('satisfaction', 'day', '2024-03-04 16:00Z', '2024-03-05', 'centre', 'centre', 1, 1, 1, 0.85, 'met'),
+  ('satisfaction', 'month', '2024-02-29 16:00Z', '2024-03-01', 'centre', 'centre', 1, 1, 1, 0.85, 'met');
+
+insert into marts.dim_kpi select * from build.dim_kpi;
+insert into marts.kpi_values (kpi_id, period_type, period_start_date, unit_type, unit_key, value)
+select 'offered', 'day', '2024-03-04'::date - 7 * weeks + days, 'centre', 'centre', 2
+from generate_series(1, 3) as earlier (weeks), generate_series(0, 1) as dates (days);
