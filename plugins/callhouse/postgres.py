@@ -252,7 +252,7 @@ def _open(settings: Settings, name: str = "callhouse") -> tuple[Warehouse, psyco
     uri = warehouse_uri()
     if uri:
         warehouse = parse_connection(uri)
-        return warehouse, _checked(settings, warehouse, _login(warehouse, name), name)
+        return warehouse, _checked(settings, warehouse, _login(warehouse, name))
     if settings.centre_name in RESERVED:
         raise ConfigError(
             f"the centre's name {settings.centre_name!r} is the name of one of the server's own databases",
@@ -267,12 +267,12 @@ def _open(settings: Settings, name: str = "callhouse") -> tuple[Warehouse, psyco
         except psycopg.OperationalError:
             pass  # not running, starting, or no such database: the slow way finds out which
         else:
-            return warehouse, _checked(settings, warehouse, connection, name)
+            return warehouse, _checked(settings, warehouse, connection)
     with _locked(settings):
         server = _start(settings)
         _ensure_database(server, settings.centre_name)
         warehouse = server.warehouse(settings.centre_name)
-        return warehouse, _checked(settings, warehouse, _login(warehouse, name), name)
+        return warehouse, _checked(settings, warehouse, _login(warehouse, name))
 
 
 def _raw_login(warehouse: Warehouse, name: str) -> psycopg.Connection:
@@ -296,9 +296,7 @@ def _login(warehouse: Warehouse, name: str) -> psycopg.Connection:
         raise _explained(warehouse, error) from None
 
 
-def _checked(
-    settings: Settings, warehouse: Warehouse, connection: psycopg.Connection, name: str
-) -> psycopg.Connection:
+def _checked(settings: Settings, warehouse: Warehouse, connection: psycopg.Connection) -> psycopg.Connection:
     """The connection, after making sure of version, migrations and whose warehouse it is."""
     try:
         if connection.info.server_version < OLDEST_VERSION:
@@ -308,10 +306,17 @@ def _checked(
                 do="point AIRFLOW_CONN_WAREHOUSE at a newer server",
             )
         identity = _identity(connection)
-        if identity is None or identity[0] < migrations.HEAD or identity[1] is None:
-            _migrate(settings, warehouse, name)
+        if identity is None or identity[0] < migrations.HEAD:
+            _migrate(warehouse)
             identity = _identity(connection)
         assert identity is not None
+        if identity[1] is None:
+            connection.execute(
+                "insert into ops.centre (name, time_zone) values (%s, %s) on conflict do nothing",
+                (settings.centre_name, settings.time_zone),
+            )
+            identity = _identity(connection)
+            assert identity is not None
         _check_identity(settings, warehouse, identity)
     except BaseException:
         connection.close()
@@ -338,17 +343,12 @@ def _identity(connection: psycopg.Connection) -> tuple[str, str | None, str | No
         ) from None
 
 
-def _migrate(settings: Settings, warehouse: Warehouse, name: str) -> None:
+def _migrate(warehouse: Warehouse) -> None:
     logger.info("bringing the database %s to version %s", warehouse.dbname, migrations.HEAD)
-    connection = _login(warehouse, name)
+    connection = _login(warehouse, "callhouse migrations")
+    connection.autocommit = False
     try:
-        connection.autocommit = False
         migrations.upgrade(connection)
-        connection.execute(
-            "insert into ops.centre (name, time_zone) values (%s, %s) on conflict do nothing",
-            (settings.centre_name, settings.time_zone),
-        )
-        connection.commit()
     except Exception as error:
         cause = getattr(error, "orig", error)  # alembic hands over SQLAlchemy's wrapping
         if not isinstance(cause, psycopg.Error):

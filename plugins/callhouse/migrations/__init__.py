@@ -1,6 +1,6 @@
 """The warehouse's schemas, roles and bookkeeping tables, as alembic migrations in ``versions/``.
 
-A migration is plain SQL. It must also run for an owner who is no superuser (CREATEROLE is enough) and on
+A migration is plain SQL (in which a colon before a word is written `[:]`: SQLAlchemy would bind it). It must also run for an owner who is no superuser (CREATEROLE is enough) and on
 a server where the roles exist already, because another warehouse lives there.
 """
 

@@ -1,0 +1,135 @@
+"""Fixtures on a real PostgreSQL: one embedded server per test run, one database per test.
+
+- ``settings``: a centre of its own (config, home and data folders below ``tmp_path``) whose warehouse is this
+  test's database, cloned from a migrated template. The environment says the same, so that
+  ``load_settings()`` and child processes see it too.
+- ``connection``: the owner's autocommit connection to that database.
+- ``make_settings``: the same as ``settings`` with other config: ``make_settings(sources={...}, centre={...})``.
+- ``embedded``: settings of a home with no server yet, for tests of the server itself.
+- ``write_config``: writes config files into a folder.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import yaml
+from callhouse import postgres
+from callhouse.postgres import Warehouse
+from callhouse.settings import PROJECT, Settings
+
+CENTRE = {"name": "testcentre", "time_zone": "Asia/Shanghai"}
+TEMPLATE = "callhouse_template"
+_numbers = count(1)
+
+
+def write_config(
+    folder: Path,
+    *,
+    centre: dict[str, Any] | None = None,
+    sources: dict[str, Any] | None = None,
+    reports: dict[str, Any] | None = None,
+) -> Path:
+    """Write ``centre.yml``, ``sources.yml`` and ``reports.yml`` into a folder, made when missing.
+
+    ``centre`` is laid over the project's own ``centre.yml`` and `CENTRE`; ``sources`` and ``reports`` replace
+    the project's entries, None keeps them.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def standard(name: str) -> dict[str, Any]:
+        return yaml.safe_load((PROJECT / "config" / name).read_text(encoding="utf-8")) or {}
+
+    contents = {
+        "centre.yml": standard("centre.yml") | CENTRE | (centre or {}),
+        "sources.yml": standard("sources.yml") if sources is None else {"sources": sources},
+        "reports.yml": standard("reports.yml") if reports is None else {"reports": reports},
+    }
+    for name, content in contents.items():
+        text = yaml.safe_dump(content, allow_unicode=True, sort_keys=False)
+        (folder / name).write_text(text, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
+    """The test run's server, logged in to its database ``postgres``; it holds the migrated template."""
+    home = tmp_path_factory.mktemp("server")
+    settings = Settings(write_config(home / "config"), home, home / "data")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("AIRFLOW_CONN_WAREHOUSE", raising=False)
+        try:
+            postgres.start(settings, durable=False)
+            made = postgres.open_warehouse(settings)
+            maintenance = Warehouse(made.host, made.port, made.user, made.password, "postgres", is_embedded=True)
+            with psycopg.connect(made.conninfo(), autocommit=True) as connection:
+                connection.execute("delete from ops.centre")  # a clone's first opener says whose it is
+            with psycopg.connect(maintenance.conninfo(), autocommit=True) as connection:
+                connection.execute(f"alter database {made.dbname} rename to {TEMPLATE}")
+            yield maintenance
+        finally:
+            patch.delenv("AIRFLOW_CONN_WAREHOUSE", raising=False)
+            postgres.destroy(settings)
+
+
+@pytest.fixture
+def database(server: Warehouse) -> Iterator[Warehouse]:
+    """An empty migrated database of this test's own."""
+    name = f"test_{next(_numbers)}"
+    with psycopg.connect(server.conninfo(), autocommit=True) as connection:
+        connection.execute(f"create database {name} template {TEMPLATE} strategy file_copy")
+        yield Warehouse(server.host, server.port, server.user, server.password, name, is_embedded=False)
+        connection.execute(f"drop database {name} with (force)")
+
+
+@pytest.fixture
+def make_settings(
+    database: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Settings]:
+    """``make_settings(**config)``: as the fixture ``settings``, with `write_config`'s arguments."""
+
+    def make(**config: Any) -> Settings:
+        made = Settings(write_config(tmp_path / "config", **config), tmp_path / "home", tmp_path / "data")
+        made.home.mkdir(exist_ok=True)
+        made.data_dir.mkdir(exist_ok=True)
+        for key, value in made.environment().items():
+            monkeypatch.setenv(key, value)
+        uri = database.sqlalchemy_url().replace("postgresql+psycopg://", "postgres://")
+        monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", uri)
+        return made
+
+    return make
+
+
+@pytest.fixture
+def settings(make_settings: Callable[..., Settings]) -> Settings:
+    """Settings with the project's own sources and reports, and this test's database as the warehouse."""
+    return make_settings()
+
+
+@pytest.fixture
+def connection(settings: Settings) -> Iterator[psycopg.Connection]:
+    """The owner's autocommit connection to this test's database."""
+    with postgres.connect(settings, autocommit=True, name="test") as opened:
+        yield opened
+
+
+@pytest.fixture
+def embedded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
+    """Settings of a home of its own without a server; whatever server a test starts there is removed."""
+    monkeypatch.delenv("AIRFLOW_CONN_WAREHOUSE", raising=False)
+    settings = Settings(write_config(tmp_path / "config"), tmp_path / "home", tmp_path / "data")
+    for key, value in settings.environment().items():
+        monkeypatch.setenv(key, value)
+    try:
+        yield settings
+    finally:
+        monkeypatch.delenv("AIRFLOW_CONN_WAREHOUSE", raising=False)
+        postgres.destroy(settings)
+        shutil.rmtree(settings.home, ignore_errors=True)
