@@ -1,0 +1,283 @@
+"""Extract: copies what a source delivers, unchanged, into immutable landing files with manifests.
+
+::
+
+    <data folder>/pbx/queue_log  ──▶  landing/<centre>/pbx/queue_log/0f3a…__queue_log
+                                      landing/<centre>/pbx/queue_log/0f3a…__queue_log.json   the manifest
+                                      ops.landing_files
+
+The content's SHA-256 is a landing file's identity: the same bytes again, under whatever name, make no second
+copy. Manifests hold all that ``ops.landing_files`` holds, so that a lost database is made anew from the
+landing files alone (`register`).
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import json
+import logging
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import IO, Any
+
+import psycopg
+
+from callhouse import postgres
+from callhouse.errors import ConfigError, SourceError
+from callhouse.settings import Settings
+from callhouse.sources import Stream, files, streams_of
+
+logger = logging.getLogger(__name__)
+
+ROLE = "callhouse_load"
+CHUNK = 1 << 20
+PARTIAL = ".part"
+MANIFEST = ".json"
+
+Window = tuple[datetime.date, datetime.date]
+
+
+@dataclass(frozen=True)
+class LandedFile:
+    """One landing file; ``path`` is relative to the landing folder, ``is_new`` false when it was there before."""
+
+    source: str
+    stream: str
+    path: str
+    original_name: str
+    window_from: datetime.date | None
+    window_to: datetime.date | None
+    byte_count: int
+    sha256: str
+    landed_at: datetime.datetime
+    is_new: bool = True
+
+
+def extract(
+    settings: Settings, source_name: str, date_from: datetime.date, date_to: datetime.date
+) -> list[LandedFile]:
+    """Land what a source has for the window: for file sources, every file that matches its globs.
+
+    A file that changes while it is copied is still being written: it is left for the next time.
+
+    Raises:
+        ConfigError: the source is not declared, or its entry is wrong.
+        SourceError: a required stream never delivered a file, or a file cannot be read. All other files
+            are landed first.
+    """
+    source = settings.sources.get(source_name)
+    if source is None:
+        raise ConfigError(
+            f"unknown source `{source_name}`",
+            where=str(settings.config_dir / "sources.yml"),
+            do=f"declared sources: {', '.join(settings.sources) or 'none'}",
+        )
+    streams = streams_of(source)
+    landed: list[LandedFile] = []
+    errors: list[SourceError] = []
+    with (
+        postgres.connect(
+            settings, ROLE, autocommit=True, name=f"callhouse extract {source_name}"
+        ) as connection,
+        postgres.advisory_lock(connection, f"landing {source_name}"),
+    ):
+        for stream in streams.values():
+            for outcome in _land_stream(settings, connection, stream, (date_from, date_to)):
+                if isinstance(outcome, SourceError):
+                    errors.append(outcome)
+                else:
+                    landed.append(outcome)
+    if errors:
+        raise together(errors)
+    return landed
+
+
+def register(settings: Settings) -> int:
+    """Enter landing files that the database does not know, from their manifests; returns how many.
+
+    Raises:
+        SourceError: a manifest is damaged.
+    """
+    with postgres.connect(settings, ROLE, name="callhouse register") as connection:
+        return sum(_record(connection, file) for file in _manifests(settings))
+
+
+def together(errors: list[SourceError]) -> SourceError:
+    """One error that says all of several."""
+    if len(errors) == 1:
+        return errors[0]
+    return SourceError(
+        f"{len(errors)} failures: " + "; ".join(f"{error.what} [{error.where}]" for error in errors),
+        do="; ".join(dict.fromkeys(error.do for error in errors if error.do)),
+    )
+
+
+def _land_stream(
+    settings: Settings, connection: psycopg.Connection[Any], stream: Stream, window: Window
+) -> Iterator[LandedFile | SourceError]:
+    folder = settings.landing_dir / stream.source / stream.name
+    folder.mkdir(parents=True, exist_ok=True)
+    for left_over in folder.glob(f".*{PARTIAL}"):  # of a killed run: we hold the source's lock
+        left_over.unlink()
+    known = {file.sha256: file for file in _manifests(settings, f"{stream.source}/{stream.name}")}
+    try:
+        paths = files.find(stream, settings.data_dir)
+    except SourceError as error:
+        yield error
+        return
+    if not paths and not known and stream.required:
+        yield SourceError(
+            f"no file for {stream.source}.{stream.name} ({', '.join(stream.files)})",
+            where=str(settings.data_dir),
+            do="put the files there, set --data or CALLHOUSE_DATA, or correct `files:` in sources.yml "
+            "(`required: false` where a stream may stay empty)",
+        )
+    for path in paths:
+        try:
+            file = _land(settings, path, folder, stream, window, known)
+        except OSError as error:
+            yield _failure(path, error)
+            continue
+        if file is None:
+            logger.info("%s: %s is still being written; left for the next time", stream.where, path)
+            continue
+        is_new = file.sha256 not in known
+        known[file.sha256] = file
+        _record(connection, file)
+        yield replace(file, is_new=is_new)
+
+
+def _failure(path: Path, error: OSError) -> SourceError:
+    reason = error.strerror or str(error)
+    if error.filename is None or Path(error.filename) != path:
+        return SourceError(
+            f"{path.name} cannot be copied: {reason}",
+            where=str(error.filename or path),
+            do="free space or give write permission in the landing folder, or set CALLHOUSE_HOME",
+        )
+    return SourceError(
+        f"the file cannot be read: {reason}", where=str(path), do="give the user of Callhouse read permission"
+    )
+
+
+def _land(
+    settings: Settings, path: Path, folder: Path, stream: Stream, window: Window, known: dict[str, LandedFile]
+) -> LandedFile | None:
+    """Copy a file to its landing place unless its content is there; None when it is still being written."""
+    before = path.stat()
+    if any(file.byte_count == before.st_size for file in known.values()):
+        with path.open("rb") as file:
+            there = known.get(hashlib.file_digest(file, "sha256").hexdigest())
+        if there is not None:
+            return there
+    partial = folder / f".{os.getpid()}{PARTIAL}"
+    try:
+        sha256 = _copy(path, partial)
+        after = path.stat()
+        if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+            return None
+        name = f"{sha256[:16]}__{_plain_name(path.name)}"
+        landed = LandedFile(
+            stream.source,
+            stream.name,
+            f"{stream.source}/{stream.name}/{name}",
+            path.name,
+            *window,
+            byte_count=before.st_size,
+            sha256=sha256,
+            landed_at=datetime.datetime.now(datetime.UTC).replace(microsecond=0),
+        )
+        partial.chmod(0o440)
+        partial.replace(folder / name)
+        _write_manifest(landed, folder)
+        return landed
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _copy(path: Path, target: Path) -> str:
+    """Copy a file's bytes to disk and return their SHA-256."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file, target.open("wb") as copy:
+        while chunk := file.read(CHUNK):
+            digest.update(chunk)
+            copy.write(chunk)
+        _sync(copy)
+    return digest.hexdigest()
+
+
+def _sync(file: IO[Any]) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _plain_name(name: str) -> str:
+    """A name of letters, digits, ``.``, ``_`` and ``-``, at most 100 characters, that keeps its ending."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "_", name)[-100:]
+
+
+def _write_manifest(file: LandedFile, folder: Path) -> None:
+    """Write the manifest beside its landing file; without it the file does not count as landed."""
+    content = {key: value for key, value in asdict(file).items() if key != "is_new"}
+    content["rows"] = None  # a file says how many rows it has only when it is loaded
+    partial = folder / f".{os.getpid()}{MANIFEST}{PARTIAL}"
+    with partial.open("w", encoding="utf-8") as manifest:
+        json.dump(content, manifest, default=lambda date: date.isoformat(), ensure_ascii=False, indent=2)
+        _sync(manifest)
+    partial.replace(folder / (Path(file.path).name + MANIFEST))
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _manifests(settings: Settings, folder: str = "*/*") -> Iterator[LandedFile]:
+    """What the manifests say of the landing files that are there."""
+    for path in sorted(settings.landing_dir.glob(f"{folder}/*{MANIFEST}")):
+        if path.with_name(path.name.removesuffix(MANIFEST)).is_file():
+            yield _read_manifest(path)
+
+
+def _read_manifest(path: Path) -> LandedFile:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        content.pop("rows", None)
+        for key in ("window_from", "window_to"):
+            content[key] = datetime.date.fromisoformat(content[key]) if content[key] else None
+        content["landed_at"] = datetime.datetime.fromisoformat(content["landed_at"])
+        return LandedFile(**content, is_new=False)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise SourceError(
+            "the manifest of a landing file is damaged",
+            where=str(path),
+            do="remove it and its landing file, and extract again",
+        ) from None
+
+
+def _record(connection: psycopg.Connection[Any], file: LandedFile) -> bool:
+    """Enter a landing file in the bookkeeping; False when it is there."""
+    cursor = connection.execute(
+        """
+        insert into ops.landing_files
+            (source, stream, path, original_name, window_from, window_to, byte_count, sha256, landed_at)
+        values (%s, %s, %s, %s, %s, %s, %s, %s, %s)
+        on conflict (source, stream, sha256) do nothing
+        """,
+        (
+            file.source,
+            file.stream,
+            file.path,
+            file.original_name,
+            file.window_from,
+            file.window_to,
+            file.byte_count,
+            file.sha256,
+            file.landed_at,
+        ),
+    )
+    return cursor.rowcount == 1

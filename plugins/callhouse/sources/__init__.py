@@ -1,0 +1,32 @@
+"""The registry of the kinds of source systems: one module per kind, found by the entry's ``kind``."""
+
+from __future__ import annotations
+
+import difflib
+
+from callhouse.errors import ConfigError
+from callhouse.settings import Source
+from callhouse.sources import asterisk_queue_log, delimited
+from callhouse.sources.kinds import Column, FileFormat, Kind, Stream
+
+__all__ = ["KINDS", "Column", "FileFormat", "Kind", "Stream", "streams_of"]
+
+KINDS: dict[str, Kind] = {kind.name: kind for kind in (asterisk_queue_log.KIND, delimited.KIND)}
+
+
+def streams_of(source: Source) -> dict[str, Stream]:
+    """The streams of an entry of ``sources.yml``, checked.
+
+    Raises:
+        ConfigError: the kind is unknown, or an option is missing, unknown or unusable.
+    """
+    kind = KINDS.get(source.kind)
+    if kind is None:
+        near = difflib.get_close_matches(source.kind, KINDS, n=1)
+        hint = f"did you mean `{near[0]}`? " if near else ""
+        raise ConfigError(
+            f"unknown kind `{source.kind}`",
+            where=f"config/sources.yml, {source.name}",
+            do=f"{hint}known kinds: {', '.join(sorted(KINDS))}",
+        )
+    return kind.streams(source)
