@@ -20,13 +20,21 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 import psutil
 
 from callhouse import orchestration
-from callhouse.errors import ConfigError, WarehouseError
-from callhouse.orchestration import DEFAULT_PORT, airflow_home
+from callhouse.errors import (
+    CallhouseError,
+    ConfigError,
+    DeliveryError,
+    GateHeld,
+    SourceError,
+    WarehouseError,
+)
+from callhouse.orchestration import DEFAULT_PORT, DagOutcome, airflow_home
 from callhouse.settings import Settings
 
 SERVICE = "CALLHOUSE_SERVICE"
@@ -56,13 +64,15 @@ def start(settings: Settings, progress: Callable[[str], None] = lambda message: 
     """
     with orchestration.exclusive(settings, "up"):
         if (now := status(settings)).state == "running":
+            _check_config(settings)
             return now
         stop(settings)
         port = _free_port()
         progress("Airflow's database")
         with orchestration.exclusive(settings, "run"):
             orchestration.prepare(settings, port)
-        _state_file(settings).write_text(json.dumps({"port": port}), encoding="utf-8")
+        state = {"port": port, "config": str(settings.config_dir)}
+        _state_file(settings).write_text(json.dumps(state), encoding="utf-8")
         environment = os.environ | orchestration.environment(settings, port)
         try:
             processes = {
@@ -114,37 +124,35 @@ def status(settings: Settings) -> AirflowStatus:
     return AirflowStatus("running" if complete else "starting", _url(port) if port else None, services)
 
 
-def trigger(
-    settings: Settings, dag_id: str, date_from: date, date_to: date, conf: dict[str, Any]
-) -> dict[str, Any]:
-    """Start one DAG run over ``[date_from, date_to]`` in the running Airflow; the API's answer."""
-    zone = ZoneInfo(settings.time_zone)
-    body = {
-        "logical_date": orchestration.logical_date(settings, date_from).isoformat(),
-        "data_interval_start": datetime.combine(date_from, datetime.min.time(), zone).isoformat(),
-        "data_interval_end": datetime.combine(
-            date_to + timedelta(days=1), datetime.min.time(), zone
-        ).isoformat(),
-        "conf": conf,
-    }
-    _unpause(settings, dag_id)
-    return _api(settings, "POST", f"/dags/{dag_id}/dagRuns", body)
+def run(
+    settings: Settings,
+    date_from: date,
+    date_to: date,
+    sources: list[str] | None = None,
+    *,
+    report: bool = True,
+    progress: orchestration.Progress = lambda dag_id, state: None,
+) -> orchestration.RunSummary:
+    """`orchestration.run` in the running Airflow: the same DAGs in the same order, waited for.
 
+    Raises:
+        ConfigError: a source is not declared, or Airflow serves another config folder.
+        WarehouseError: Airflow does not answer.
+    """
+    dag_ids = orchestration.flow(settings, sources)
 
-def wait(settings: Settings, dag_id: str, dag_run_id: str) -> str:
-    """Wait for a DAG run's end; its final state."""
-    while True:
-        state = str(_api(settings, "GET", f"/dags/{dag_id}/dagRuns/{dag_run_id}")["state"])
-        if state not in UNFINISHED:
-            return state
-        time.sleep(POLL_SECONDS)
+    def run_dag(dag_id: str) -> DagOutcome:
+        began = time.monotonic()
+        run_id = _trigger(settings, dag_id, date_from, date_to)
+        state = _wait(settings, dag_id, run_id)
+        seconds = time.monotonic() - began
+        if state == "success":
+            return DagOutcome(dag_id, state, seconds)
+        task_id = _failed_task(settings, dag_id, run_id)
+        return DagOutcome(dag_id, state, seconds, task_id, _explanation(settings, dag_id, run_id))
 
-
-def failed_task(settings: Settings, dag_id: str, dag_run_id: str) -> str | None:
-    """The first task of a DAG run that failed."""
-    answer = _api(settings, "GET", f"/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances")
-    failed = [task for task in answer["task_instances"] if task["state"] == "failed"]
-    return str(failed[0]["task_id"]) if failed else None
+    outcomes = orchestration.follow(dag_ids, run_dag, report=report, progress=progress)
+    return orchestration.RunSummary(date_from, date_to, outcomes, None)
 
 
 def backfill(settings: Settings, dag_id: str, date_from: date, date_to: date) -> int:
@@ -153,12 +161,10 @@ def backfill(settings: Settings, dag_id: str, date_from: date, date_to: date) ->
     Returns:
         The backfill's id.
     """
-    zone = ZoneInfo(settings.time_zone)
-    first, last = (datetime.combine(day, datetime.min.time(), zone) for day in (date_from, date_to))
     body = {
         "dag_id": dag_id,
-        "from_date": first.isoformat(),
-        "to_date": last.isoformat(),
+        "from_date": _midnight(settings, date_from),
+        "to_date": _midnight(settings, date_to),
         "reprocess_behavior": "completed",
         "max_active_runs": 1,
     }
@@ -170,6 +176,53 @@ def unpause_all(settings: Settings) -> None:
     """Switch every DAG's schedule on."""
     for dag in _api(settings, "GET", "/dags?limit=100")["dags"]:
         _unpause(settings, dag["dag_id"])
+
+
+def _trigger(settings: Settings, dag_id: str, date_from: date, date_to: date) -> str:
+    body = {
+        "logical_date": orchestration.logical_date(settings, date_from).isoformat(),
+        "data_interval_start": _midnight(settings, date_from),
+        "data_interval_end": _midnight(settings, date_to + timedelta(days=1)),
+        "conf": orchestration.run_conf(date_from, date_to),
+    }
+    _unpause(settings, dag_id)
+    return str(_api(settings, "POST", f"/dags/{dag_id}/dagRuns", body)["dag_run_id"])
+
+
+def _wait(settings: Settings, dag_id: str, run_id: str) -> str:
+    while True:
+        state = str(_api(settings, "GET", f"/dags/{dag_id}/dagRuns/{quote(run_id)}")["state"])
+        if state not in UNFINISHED:
+            return state
+        time.sleep(POLL_SECONDS)
+
+
+def _failed_task(settings: Settings, dag_id: str, run_id: str) -> str | None:
+    tasks = _api(settings, "GET", f"/dags/{dag_id}/dagRuns/{quote(run_id)}/taskInstances")["task_instances"]
+    return next((str(task["task_id"]) for task in tasks if task["state"] == "failed"), None)
+
+
+def _explanation(settings: Settings, dag_id: str, run_id: str) -> CallhouseError:
+    """A failed DAG run as the error of its kind: the task's own is in another process."""
+    where = f"{_url(_port(settings) or DEFAULT_PORT)}/dags/{dag_id}/runs/{quote(run_id)}"
+    do = "read the failed task's log there"
+    if dag_id.startswith("extract_"):
+        return SourceError("the source's files could not be taken", where=where, do=do)
+    if dag_id.startswith("report_"):
+        return DeliveryError("the report could not be sent", where=where, do=do)
+    from callhouse.postgres import connect
+
+    with connect(settings, "callhouse_audit") as connection:
+        last = connection.execute(
+            "select state, message from ops.runs order by run_id desc limit 1"
+        ).fetchone()
+    state, message = last or ("failed", None)
+    kind = GateHeld if state == "held" else WarehouseError
+    return kind(message or "the run failed", where=where, do=do)
+
+
+def _midnight(settings: Settings, day: date) -> str:
+    return datetime.combine(day, datetime.min.time(), ZoneInfo(settings.time_zone)).isoformat()
 
 
 def _commands(port: int) -> dict[str, list[str]]:
@@ -227,7 +280,7 @@ def _unhealthy(port: int) -> list[str]:
 
 
 def _processes(settings: Settings) -> list[psutil.Process]:
-    """Every process of this home's Airflow; never the embedded database, which may have been started by one."""
+    """Every process of this home's Airflow; not the embedded database, which one of them may have started."""
     own = []
     for process in psutil.process_iter():
         with suppress(psutil.Error, OSError):
@@ -258,6 +311,7 @@ def _api(settings: Settings, method: str, path: str, body: dict[str, Any] | None
         raise WarehouseError(
             "Airflow does not run here", where=str(settings.home), do="start it with `callhouse up`"
         )
+    _check_config(settings)
     password = orchestration.credentials(settings)["admin_password"]
     login = {"username": orchestration.ADMIN, "password": password}
     token = _request("POST", f"{_url(port)}/auth/token", login, {})["access_token"]
@@ -295,10 +349,24 @@ def _free_port() -> int:
 
 
 def _port(settings: Settings) -> int | None:
+    return _state(settings).get("port")
+
+
+def _state(settings: Settings) -> dict[str, Any]:
     try:
-        return int(json.loads(_state_file(settings).read_text(encoding="utf-8"))["port"])
-    except (OSError, ValueError, KeyError):
-        return None
+        return dict(json.loads(_state_file(settings).read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return {}
+
+
+def _check_config(settings: Settings) -> None:
+    served = _state(settings).get("config")
+    if served != str(settings.config_dir):
+        raise ConfigError(
+            f"this home's Airflow serves another config folder: {served}",
+            where=str(settings.home),
+            do="choose another --home for each centre, or stop it with `callhouse down`",
+        )
 
 
 def _url(port: int) -> str:

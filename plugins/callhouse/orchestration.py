@@ -59,12 +59,12 @@ class DagOutcome:
 
 @dataclass(frozen=True)
 class RunSummary:
-    """What `run` did; ``log`` holds everything the tasks said."""
+    """What a run did; ``log`` holds everything its tasks said, when they ran in this process."""
 
     date_from: date
     date_to: date
     outcomes: tuple[DagOutcome, ...]
-    log: Path
+    log: Path | None
 
     @property
     def exit_code(self) -> int:
@@ -178,12 +178,31 @@ def run(
 ) -> RunSummary:
     """Send business dates ``[date_from, date_to]`` through the DAGs, in this process and in one pass.
 
-    A source that fails stops only itself; when every one fails, or the warehouse does, the rest is left
-    out. A held gate is no such failure: its reports say what is published. Task logs go to one file.
+    See `flow` for the order. What the tasks log goes to one file.
 
     Raises:
         ConfigError: a source is not declared, or a DAG file cannot be imported.
         WarehouseError: another run of this home does not end, or Airflow's database is out of reach.
+    """
+    dag_ids = flow(settings, sources)
+    log_path = _new_run_log(settings, date_from, date_to)
+    with exclusive(settings, "run"):
+        prepare(settings)
+        with _output_to(log_path):
+            dags = _import_dags()
+
+            def run_dag(dag_id: str) -> DagOutcome:
+                return _test_dag(dags[dag_id], settings, date_from, date_to)
+
+            outcomes = follow(dag_ids, run_dag, report=report, progress=progress)
+    return RunSummary(date_from, date_to, outcomes, log_path)
+
+
+def flow(settings: Settings, sources: list[str] | None = None) -> list[str]:
+    """The DAGs of a run in their order: extracts, warehouse, reports.
+
+    Raises:
+        ConfigError: a source is not declared.
     """
     unknown = sorted(set(sources or []) - set(settings.sources))
     if unknown:
@@ -192,27 +211,36 @@ def run(
             where=str(settings.config_dir / "sources.yml"),
             do=f"name one of: {', '.join(settings.sources)}",
         )
-    log_path = _new_run_log(settings, date_from, date_to)
+    extracts = [f"extract_{name}" for name in sources or settings.sources]
+    return [*extracts, WAREHOUSE_DAG, *(f"report_{name}" for name in settings.reports)]
+
+
+def follow(
+    dag_ids: list[str], run_dag: Callable[[str], DagOutcome], *, report: bool, progress: Progress
+) -> tuple[DagOutcome, ...]:
+    """Run the DAGs of a `flow` one after the other.
+
+    A source that fails stops only itself; when all of them fail, or the warehouse does, the rest is left
+    out. A held gate is no such failure: the reports say what is published.
+    """
     outcomes: list[DagOutcome] = []
-    with exclusive(settings, "run"):
-        prepare(settings)
-        with _output_to(log_path):
-            dags = _import_dags()
 
-            def test(dag_id: str) -> DagOutcome:
-                progress(dag_id, "running")
-                outcome = _test_dag(dags[dag_id], settings, date_from, date_to)
-                outcomes.append(outcome)
-                progress(dag_id, outcome.state)
-                return outcome
+    def one(dag_id: str) -> DagOutcome:
+        progress(dag_id, "running")
+        outcomes.append(run_dag(dag_id))
+        progress(dag_id, outcomes[-1].state)
+        return outcomes[-1]
 
-            extracted = [test(f"extract_{name}") for name in sources or settings.sources]
-            if not extracted or not all(outcome.failed for outcome in extracted):
-                warehouse = test(WAREHOUSE_DAG)
-                if report and (not warehouse.failed or isinstance(warehouse.error, GateHeld)):
-                    for name in settings.reports:
-                        test(f"report_{name}")
-    return RunSummary(date_from, date_to, tuple(outcomes), log_path)
+    position = dag_ids.index(WAREHOUSE_DAG)
+    extracts, reports = dag_ids[:position], dag_ids[position + 1 :]
+    extracted = [one(dag_id) for dag_id in extracts]
+    if extracted and all(outcome.failed for outcome in extracted):
+        return tuple(outcomes)
+    warehouse = one(WAREHOUSE_DAG)
+    if report and (not warehouse.failed or isinstance(warehouse.error, GateHeld)):
+        for dag_id in reports:
+            one(dag_id)
+    return tuple(outcomes)
 
 
 @contextlib.contextmanager
@@ -246,6 +274,17 @@ def logical_date(settings: Settings, business_date: date) -> datetime:
 def run_conf(date_from: date, date_to: date) -> dict[str, Any]:
     """The form's answers for a run somebody waits for: the two dates, and no retries."""
     return {"date_from": date_from.isoformat(), "date_to": date_to.isoformat(), "retry": False}
+
+
+def import_dags(settings: Settings) -> dict[str, DAG]:
+    """The DAGs by id, as Airflow reads them.
+
+    Raises:
+        ConfigError: a DAG file cannot be imported.
+    """
+    prepare(settings)
+    with _output_to(settings.logs_dir / "airflow-import.log"):
+        return _import_dags()
 
 
 def _import_dags() -> dict[str, DAG]:
