@@ -26,6 +26,11 @@ help: ## this list
 demo: $(RUNTIME) ## simulate a centre for eight days and send its calls all the way to a report
 	@$(BIN)/callhouse simulate --from $(DEMO_FROM) --days 8 --calls 1000 --seed 1
 	@$(BIN)/callhouse run --from $(DEMO_FROM) --to $(DEMO_TO)
+	@echo "What next:"
+	@echo "  $(BIN)/callhouse sql \"select * from reports.rpt_daily where business_date = '$(DEMO_TO)'\""
+	@echo "  $(BIN)/callhouse report daily --open    the e-mail, in your mail program"
+	@echo "  make up                                the same DAGs in Airflow's pages; make down stops them"
+	@echo "  $(BIN)/callhouse --config examples/anonbank --data FOLDER run --from 1999-01-01 --to 1999-01-31"
 
 .PHONY: up
 up: $(RUNTIME) ## start the warehouse and Airflow (its pages on this machine only)

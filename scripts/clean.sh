@@ -6,8 +6,7 @@ chosen=${CALLHOUSE_HOME:-}
 # Only this folder's own home: one that was chosen by hand may be somebody's warehouse.
 unset CALLHOUSE_HOME CALLHOUSE_DATA CALLHOUSE_CONFIG AIRFLOW_CONN_WAREHOUSE
 
-destroy='from callhouse import postgres, settings; postgres.destroy(settings.load_settings())'
-if [ -d .callhouse ] && ! { .venv/bin/callhouse down && .venv/bin/python -c "$destroy"; }; then
+if [ -d .callhouse ] && ! .venv/bin/callhouse down --destroy; then
   echo "What runs could not be stopped, so nothing was removed. Run \`make install\`, then \`make clean\` again." >&2
   exit 1
 fi
