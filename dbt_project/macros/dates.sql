@@ -1,0 +1,29 @@
+{# The business dates of the run at hand, as a condition: `where {{ in_run('visits.business_date') }}`. #}
+{% macro in_run(column) -%}
+    {{ column }} = any((select build_state.dates from ops.build_state)::date[])
+{%- endmacro %}
+
+{# The same with some days on both sides, for events of calls and shifts that cross midnight. #}
+{% macro near_run(column, days_before=1, days_after=1) -%}
+    {{ column }} between
+        (select min(run_date) - {{ days_before }} from ops.build_state, unnest(build_state.dates) as run_date)
+        and (select max(run_date) + {{ days_after }} from ops.build_state, unnest(build_state.dates) as run_date)
+{%- endmacro %}
+
+{# The local business date of an instant. #}
+{% macro local_date(instant) -%}
+    ({{ instant }} at time zone '{{ var("time_zone") }}')::date
+{%- endmacro %}
+
+{#
+  The start of the half-hour an instant lies in, counted in absolute time from a local midnight: a day of 25 hours
+  has 50 half-hours. (Zones shift by whole half-hours, so the cut stays on the local clock's half-hours.)
+#}
+{% macro half_hour(instant) -%}
+    date_bin('30 minutes', {{ instant }}, timestamp '2000-01-01' at time zone '{{ var("time_zone") }}')
+{%- endmacro %}
+
+{# Whole seconds from one instant to another. #}
+{% macro seconds_between(from_instant, to_instant) -%}
+    extract(epoch from {{ to_instant }} - {{ from_instant }})::integer
+{%- endmacro %}

@@ -1,0 +1,67 @@
+{#-
+  Log-ins and pauses as spans of time, one row per span. A log-in ends at the agent's log-off; where that line is
+  lost, at the earliest of the next log-in, local midnight, and the end of the data. Pauses of one queue
+  and of all queues are spans of their own; whoever sums them takes their union.
+-#}
+with state_events as (
+    select
+        source,
+        agent_id,
+        case when event like '%LOG%' then 'logged_in' else 'paused' end as state,
+        case when event like '%LOG%' then null else queue_id end as queue_id,
+        event in ('AGENTLOGIN', 'AGENTCALLBACKLOGIN', 'PAUSE', 'PAUSEALL') as is_start,
+        event_at
+    from {{ ref('stg_asterisk_queue_log__events') }}
+    where
+        {{ near_run('business_date') }}
+        and event in (
+            'AGENTLOGIN', 'AGENTLOGOFF', 'AGENTCALLBACKLOGIN', 'AGENTCALLBACKLOGOFF',
+            'PAUSE', 'UNPAUSE', 'PAUSEALL', 'UNPAUSEALL'
+        )
+        and agent_id is not null
+),
+
+{#- A second PAUSE while paused changes nothing: a span runs from the first start to the end that follows it. -#}
+paired as (
+    select
+        *,
+        lag(is_start) over one_state as was_started,
+        lead(event_at) over one_state as next_at,
+        lead(is_start) over one_state as next_is_start,
+        min(event_at) filter (where not is_start) over (
+            partition by source, agent_id, state, queue_id
+            order by event_at, is_start
+            rows between current row and unbounded following
+        ) as next_end_at
+    from state_events
+    window one_state as (partition by source, agent_id, state, queue_id order by event_at, is_start)
+),
+
+data_end as (
+    select
+        source,
+        max(event_at) as ends_at
+    from {{ ref('stg_asterisk_queue_log__events') }}
+    where {{ near_run('business_date') }}
+    group by source
+)
+
+select
+    paired.source,
+    paired.agent_id,
+    paired.state,
+    tstzrange(
+        paired.event_at,
+        greatest(paired.event_at, case
+            when paired.state = 'paused' and paired.next_end_at is not null then paired.next_end_at
+            when not paired.next_is_start then paired.next_at
+            else least(
+                paired.next_at,
+                ({{ local_date('paired.event_at') }} + 1)::timestamp at time zone '{{ var("time_zone") }}',
+                data_end.ends_at
+            )
+        end)
+    ) as span
+from paired
+inner join data_end on paired.source = data_end.source
+where paired.is_start and not (paired.state = 'paused' and coalesce(paired.was_started, false))

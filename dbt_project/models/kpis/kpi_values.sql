@@ -1,0 +1,139 @@
+{#- KPI × period × unit, generated from the metrics in kpis.yml. -#}
+-- depends_on: {{ ref('fct_queue_intervals') }} {{ ref('fct_contacts') }} {{ ref('fct_surveys') }} {{ ref('fct_attendance') }}
+with contacts as (
+    select
+        *,
+        {{ half_hour('started_at') }} as interval_start_at
+    from {{ ref('fct_contacts') }}
+),
+
+counted as (
+    {{ kpi_sums('queue_intervals', ref('fct_queue_intervals'), interval='interval_start_at', queue='queue_key') }}
+    union all
+    {{ kpi_sums('contacts', 'contacts', interval='interval_start_at') }}
+    union all
+    {{ kpi_sums('surveys', ref('fct_surveys'), queue='queue_key') }}
+    union all
+    {{ kpi_sums('attendance', ref('fct_attendance')) }}
+),
+
+{#- Every KPI has a row for the centre on every day of the run, also where nothing happened. -#}
+run_dates as (
+    select run_date as business_date
+    from ops.build_state, unnest(build_state.dates) as run_date
+),
+
+expected as (
+    select
+        dim_kpi.kpi_id,
+        'day'::text as period_type,
+        run_dates.business_date::timestamp at time zone '{{ var("time_zone") }}' as period_start_at,
+        run_dates.business_date as period_start_date,
+        'centre'::text as unit_type,
+        'centre'::text as unit_key,
+        0::numeric as numerator,
+        case when dim_kpi.is_ratio then 0::numeric end as denominator
+    from run_dates
+    cross join {{ ref('dim_kpi') }} as dim_kpi
+),
+
+days_and_half_hours as (
+    select * from counted
+    union all
+    select expected.*
+    from expected
+    where not exists (
+        select from counted
+        where
+            counted.kpi_id = expected.kpi_id
+            and counted.period_type = 'day'
+            and counted.period_start_date = expected.period_start_date
+            and counted.unit_type = 'centre'
+    )
+),
+
+{#- A month is the sum of its days: those of this run, and the published ones for the rest. -#}
+days_of_months as (
+    select kpi_id, period_start_date, unit_type, unit_key, numerator, denominator
+    from days_and_half_hours
+    where period_type = 'day'
+    union all
+    select kpi_id, period_start_date, unit_type, unit_key, numerator, denominator
+    from {{ source('marts', 'kpi_values') }}
+    where
+        period_type = 'day'
+        and not {{ in_run('period_start_date') }}
+        and date_trunc('month', period_start_date) in (select date_trunc('month', business_date) from run_dates)
+),
+
+months as (
+    select
+        kpi_id,
+        'month'::text as period_type,
+        date_trunc('month', period_start_date) at time zone '{{ var("time_zone") }}' as period_start_at,
+        date_trunc('month', period_start_date)::date as period_start_date,
+        unit_type,
+        unit_key,
+        sum(numerator) as numerator,
+        sum(denominator) as denominator
+    from days_of_months
+    group by kpi_id, date_trunc('month', period_start_date), unit_type, unit_key
+),
+
+periods as (
+    select * from days_and_half_hours
+    union all
+    select * from months
+),
+
+targets (kpi_id, unit_key, valid_from, target) as (
+    values
+    (null::text, null::text, null::date, null::numeric)
+    {%- for target in var('targets') %},
+    (
+        '{{ target.kpi }}', {{ "'" ~ (target.unit_key | replace("'", "''")) ~ "'" if target.unit_key else 'null' }},
+        '{{ target.valid_from }}', {{ target.target }}
+    )
+    {%- endfor %}
+),
+
+aimed as (
+    select
+        periods.*,
+        dim_kpi.direction,
+        case
+            when not dim_kpi.is_ratio then periods.numerator
+            else periods.numerator / nullif(periods.denominator, 0)
+        end as value,
+        (
+            select targets.target
+            from targets
+            where
+                targets.kpi_id = periods.kpi_id
+                and (targets.unit_key = periods.unit_key or targets.unit_key is null)
+                and targets.valid_from <= periods.period_start_date
+            order by targets.unit_key nulls last, targets.valid_from desc
+            limit 1
+        ) as target
+    from periods
+    inner join {{ ref('dim_kpi') }} as dim_kpi on periods.kpi_id = dim_kpi.kpi_id
+)
+
+select
+    kpi_id,
+    period_type,
+    period_start_at,
+    period_start_date,
+    unit_type,
+    unit_key,
+    numerator,
+    denominator,
+    value,
+    target,
+    case
+        when value is null then 'no_value'
+        when target is null then 'no_target'
+        when direction = 'lower' then case when value <= target then 'met' else 'missed' end
+        else case when value >= target then 'met' else 'missed' end
+    end as status
+from aimed

@@ -1,0 +1,23 @@
+with run_dates as (
+    select run_date as business_date
+    from ops.build_state, unnest(build_state.dates) as run_date
+),
+
+{#- Counted in absolute time between two local midnights: 46, 48 or 50 half-hours. -#}
+half_hours as (
+    select
+        run_dates.business_date,
+        generate_series(
+            run_dates.business_date::timestamp at time zone '{{ var("time_zone") }}',
+            (run_dates.business_date + 1)::timestamp at time zone '{{ var("time_zone") }}' - interval '1 second',
+            interval '30 minutes'
+        ) as interval_start_at
+    from run_dates
+)
+
+select
+    interval_start_at,
+    business_date,
+    to_char(interval_start_at at time zone '{{ var("time_zone") }}', 'HH24:MI') as local_start_time,
+    1800 as interval_seconds
+from half_hours

@@ -1,0 +1,66 @@
+with visits as (
+    select *
+    from {{ ref('int_queue_visits') }}
+    where {{ in_run('business_date') }}
+),
+
+service_levels (queue_id, valid_from, threshold_seconds, short_abandon_seconds, official, target) as (
+    values {{ service_level_rows() }}
+),
+
+{#- One look-up per queue and day, not per visit. -#}
+queue_days as (
+    select distinct queue_id, business_date from visits
+),
+
+thresholds as (
+    select
+        queue_days.queue_id,
+        queue_days.business_date,
+        in_force.threshold_seconds,
+        in_force.short_abandon_seconds
+    from queue_days
+    cross join lateral (
+        select service_levels.threshold_seconds, service_levels.short_abandon_seconds
+        from service_levels
+        where
+            (service_levels.queue_id = queue_days.queue_id or service_levels.queue_id is null)
+            and service_levels.valid_from <= queue_days.business_date
+        order by service_levels.queue_id nulls last, service_levels.valid_from desc
+        limit 1
+    ) as in_force
+)
+
+select
+    visits.source || ':' || visits.contact_id || ':' || visits.visit_number as visit_key,
+    visits.source || ':' || visits.contact_id as contact_key,
+    visits.source,
+    visits.business_date,
+    visits.interval_start_at,
+    visits.source || ':' || visits.queue_id as queue_key,
+    visits.agent_id as agent_key,
+    visits.visit_number::integer as visit_number,
+    visits.entered_at,
+    visits.left_at,
+    visits.wait_seconds,
+    visits.outcome,
+    visits.outcome_reason,
+    (visits.outcome <> 'blocked')::integer as offered_count,
+    (visits.outcome = 'answered')::integer as answered_count,
+    (visits.outcome = 'abandoned')::integer as abandoned_count,
+    (visits.outcome = 'flowed_out')::integer as flowed_out_count,
+    (visits.outcome = 'called_back')::integer as called_back_count,
+    (visits.outcome = 'in_progress')::integer as in_progress_count,
+    (visits.outcome = 'blocked')::integer as blocked_count,
+    (visits.outcome = 'answered' and coalesce(visits.wait_seconds <= thresholds.threshold_seconds, false))::integer
+        as answered_in_threshold_count,
+    (visits.outcome = 'abandoned' and coalesce(visits.wait_seconds <= thresholds.threshold_seconds, false))::integer
+        as abandoned_in_threshold_count,
+    (visits.outcome = 'abandoned' and coalesce(visits.wait_seconds <= thresholds.short_abandon_seconds, false))::integer
+        as short_abandoned_count,
+    visits.talk_seconds,
+    visits.hold_seconds,
+    visits.after_call_seconds
+from visits
+left join thresholds
+    on visits.queue_id = thresholds.queue_id and visits.business_date = thresholds.business_date

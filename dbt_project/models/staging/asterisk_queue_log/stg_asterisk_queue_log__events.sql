@@ -1,0 +1,79 @@
+{{
+    config(
+        same_date = true,
+        affects = "
+            select business_date from changed
+            union
+            select neighbour.business_date
+            from staging.stg_asterisk_queue_log__events as neighbour
+            where
+                neighbour.business_date between
+                (select min(business_date) - 1 from changed) and (select max(business_date) + 1 from changed)
+                and neighbour.business_date not in (select business_date from changed)
+                and (neighbour.source, neighbour.call_id) in (select source, call_id from changed)
+        ",
+    )
+}}
+{#- A queue_log line is an event: it is never corrected, so its whole content is its key, and the same line in
+    a rotated or second copy of the file is a duplicate. A line also touches the days before and after on which its call has others. -#}
+{%- set streams = streams_of_kind('asterisk_queue_log') %}
+with lines as (
+    {%- for stream in streams %}
+    {{ 'union all' if not loop.first }}
+    select
+        '{{ stream.source }}'::text as source,
+        '{{ stream.stream }}'::text as stream,
+        '{{ stream.time_zone }}'::text as time_zone,
+        *
+    from {{ stream.relation }}
+    where {{ only_loads(stream) }}
+    {%- else %}
+    select
+        null::text as source, null::text as stream, null::text as time_zone, null::text as "time",
+        null::text as callid, null::text as queuename, null::text as agent, null::text as event,
+        null::text as data1, null::text as data2, null::text as data3, null::text as data4, null::text as data5,
+        null::bigint as _load_id, null::bigint as _line
+    where false
+    {%- endfor %}
+),
+
+judged as (
+    select
+        lines.*,
+        case
+            when "time" !~ '^[0-9]{1,10}$' then 'time: not seconds since 1970'
+            when "time"::bigint < 631152000 then 'time: before 1990, the clock was not set'
+            when coalesce(event, '') = '' then 'event: empty'
+        end as _reject_reason
+    from lines
+    offset 0
+)
+
+select
+    source,
+    stream,
+    hashtextextended(
+        concat_ws('|', "time", callid, queuename, agent, event, data1, data2, data3, data4, data5), 0
+    ) as record_key,
+    0::bigint as record_hash,
+    null::timestamptz as version_at,
+    case when _reject_reason is null
+        then (to_timestamp("time"::bigint) at time zone '{{ var("time_zone") }}')::date
+    end as business_date,
+    case when _reject_reason is null then to_timestamp("time"::bigint) end as event_at,
+    nullif(callid, 'NONE') as call_id,
+    nullif(queuename, 'NONE') as queue_id,
+    nullif(regexp_replace(agent, '^Agent/', ''), 'NONE') as agent_id,
+    event,
+    data1,
+    data2,
+    data3,
+    data4,
+    data5,
+    _load_id,
+    _line,
+    _reject_reason,
+    case when _reject_reason is not null
+        then concat_ws('|', "time", callid, queuename, agent, event, data1, data2, data3, data4, data5)
+    end as _raw
+from judged

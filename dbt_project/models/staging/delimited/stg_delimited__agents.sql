@@ -1,0 +1,1 @@
+{{ delimited_records('agent') }}
