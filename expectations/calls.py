@@ -10,9 +10,18 @@ _MEASURES = (
     "short_abandoned_count", "wait_seconds", "talk_seconds", "hold_seconds", "after_call_seconds",
 )  # fmt: skip
 
+# Keys are compared by a hash of 64 bits: sorting a million texts takes five times as long.
+_COUNTED_ONCE = """
+select business_date, count(*) as checked_count,
+  count(*) - count(distinct hashtextextended({key}::text, 0)) as violation_count
+from build.{table}
+where business_date = any(%(dates)s)
+group by business_date
+"""
+
 # ---- staging: what the sources say -------------------------------------------------------------------
 
-_PLAUSIBLE = "not between timestamptz '1990-01-01 00:00:00Z' and now() + interval '1 day'"
+_IMPLAUSIBLE = "not between timestamptz '1990-01-01 00:00:00Z' and now() + interval '1 day'"
 
 rule(
     "event_times_are_plausible",
@@ -22,8 +31,7 @@ rule(
     zh="没有早于 1990 年或在未来的电话事件。",
     stage="staging",
     subject="stg_asterisk_queue_log__events",
-    date_column="event_date",
-    violates=f"event_at {_PLAUSIBLE}",
+    violates=f"event_at {_IMPLAUSIBLE}",
     remedy="The telephone system's clock was wrong: correct the file and deliver it again.",
 )
 
@@ -37,12 +45,7 @@ rule(
     zh="每个联络只计一次。",
     stage="build",
     subject="fct_contacts",
-    query="""
-    select business_date, count(*) as checked_count, count(*) - count(distinct contact_key) as violation_count
-    from build.fct_contacts
-    where business_date = any(%(dates)s)
-    group by business_date
-    """,
+    query=_COUNTED_ONCE.format(table="fct_contacts", key="contact_key"),
     kpis=("left_in_ivr",),
     remedy="The source's contact id is not unique: see how its staging model makes the key.",
 )
@@ -55,7 +58,7 @@ rule(
     zh="没有早于 1990 年或在未来开始的联络。",
     stage="build",
     subject="fct_contacts",
-    violates=f"started_at {_PLAUSIBLE}",
+    violates=f"started_at {_IMPLAUSIBLE}",
     remedy="Look at the date format of the source in config/sources.yml.",
 )
 
@@ -63,12 +66,13 @@ rule(
     "contacts_end_after_they_start",
     Principle.LOGICAL,
     "critical",
-    en="A contact does not end before it starts.",
-    zh="联络的结束不早于开始。",
+    en="At most one contact in a hundred ends before it starts.",
+    zh="结束早于开始的联络不超过百分之一。",
     stage="build",
     subject="fct_contacts",
     where="ended_at is not null",
     violates="ended_at < started_at",
+    tolerance=0.01,
     remedy="Check the source's times around midnight and its time zone.",
 )
 
@@ -98,12 +102,7 @@ rule(
     zh="每次排队只计一次。",
     stage="build",
     subject="fct_queue_visits",
-    query="""
-    select business_date, count(*) as checked_count, count(*) - count(distinct visit_key) as violation_count
-    from build.fct_queue_visits
-    where business_date = any(%(dates)s)
-    group by business_date
-    """,
+    query=_COUNTED_ONCE.format(table="fct_queue_visits", key="visit_key"),
     kpis=("offered", "answered", "abandoned"),
     remedy="The contact's visits are numbered twice: see the intermediate model of the source.",
 )
@@ -143,13 +142,17 @@ rule(
     "every_visit_has_its_contact",
     Principle.LOGICAL,
     "critical",
+    # A visit after midnight belongs to a contact of the day before, which may be published already.
     en="Every queue visit belongs to a contact.",
     zh="每次排队都属于一个联络。",
     stage="build",
     subject="fct_queue_visits",
     query="""
     select visits.business_date, count(*) as checked_count,
-      count(*) filter (where contacts.contact_key is null) as violation_count
+      count(*) filter (
+        where contacts.contact_key is null
+          and not exists (select from marts.fct_contacts where fct_contacts.contact_key = visits.contact_key)
+      ) as violation_count
     from build.fct_queue_visits as visits
     left join build.fct_contacts as contacts using (contact_key)
     where visits.business_date = any(%(dates)s)
@@ -166,7 +169,7 @@ rule(
     zh="每次排队所在的队列都在队列维度中。",
     stage="build",
     subject="fct_queue_visits",
-    violates="not exists (select from build.dim_queue where dim_queue.queue_key = fct_queue_visits.queue_key)",
+    violates="queue_key is null or queue_key not in (select dim_queue.queue_key from build.dim_queue)",
     remedy="dim_queue was built before the visits: build the date again.",
 )
 
@@ -229,12 +232,13 @@ rule(
     "visits_end_after_they_start",
     Principle.LOGICAL,
     "critical",
-    en="A visitor does not leave a queue before entering it.",
-    zh="离开队列不早于进入队列。",
+    en="At most one visit in a hundred leaves its queue before entering it.",
+    zh="离开早于进入的排队不超过百分之一。",
     stage="build",
     subject="fct_queue_visits",
     where="left_at is not null",
     violates="left_at < entered_at",
+    tolerance=0.01,
     remedy="Check the source's times around midnight and its time zone.",
 )
 
@@ -295,7 +299,14 @@ rule(
     subject="fct_agent_legs",
     query="""
     select legs.business_date, count(*) as checked_count,
-      count(*) filter (where coalesce(visits.answered_count, 0) = 0) as violation_count
+      count(*) filter (
+        where coalesce(
+          visits.answered_count,
+          (select published.answered_count from marts.fct_queue_visits as published
+            where published.visit_key = legs.visit_key),
+          0
+        ) = 0
+      ) as violation_count
     from build.fct_agent_legs as legs
     left join build.fct_queue_visits as visits using (visit_key)
     where legs.outcome = 'answered' and legs.visit_key is not null and legs.business_date = any(%(dates)s)

@@ -1,37 +1,34 @@
-"""Collectable: everything declared arrived, and every row that arrived is accounted for."""
+"""What arrived: everything declared is there, and every row is accounted for."""
 
 from __future__ import annotations
 
 from expectations.crucial import Principle, rule
 
-_STAGED = {
-    "stg_asterisk_queue_log__events": "event_date",
-    "stg_delimited__calls": "business_date",
-    "stg_delimited__customers": "business_date",
-    "stg_delimited__cases": "business_date",
-    "stg_delimited__surveys": "business_date",
-    "stg_delimited__shifts": "business_date",
-    "stg_delimited__punches": "business_date",
-}
+# The staging tables whose rows belong to a business date (customers, agents and queues belong to none).
+_STAGED = (
+    "stg_asterisk_queue_log__events",
+    "stg_delimited__calls",
+    "stg_delimited__cases",
+    "stg_delimited__surveys",
+    "stg_delimited__shifts",
+    "stg_delimited__punches",
+)
 
 # The newest load that brought rows of a date counts: a corrected file makes up for the broken one.
 _LOADS_OF_A_DATE = (
     "with newest as (\n"
     + "\n  union all ".join(
-        f"select {date_column} as business_date, source, max(_load_id) as load_id"
-        f" from staging.{table} where {date_column} = any(%(dates)s) group by 1, 2"
-        for table, date_column in _STAGED.items()
+        f"select business_date, source, stream, max(_load_id) as load_id"
+        f" from staging.{table} where business_date = any(%(dates)s) group by 1, 2, 3"
+        for table in _STAGED
     )
     + """
 )
 select newest.business_date,
   sum(loads.rows_in)::bigint as checked_count,
-  sum(loads.rows_rejected + coalesce(refused.row_count, 0))::bigint as violation_count
+  sum(loads.rows_rejected)::bigint as violation_count
 from newest
-join ops.loads as loads using (load_id)
-left join (
-  select load_id, count(*) as row_count from ops.rejects where stage = 'staging' group by load_id
-) as refused using (load_id)
+inner join ops.loads as loads using (load_id)
 group by newest.business_date
 """
 )
@@ -48,9 +45,9 @@ rule(
     select days.business_date, count(*) as checked_count,
       count(*) filter (where not ("""
     + "\n        or ".join(
-        f"exists (select from staging.{table} where {table}.{date_column} = days.business_date"
+        f"exists (select from staging.{table} where {table}.business_date = days.business_date"
         f" and {table}.source = declared.source)"
-        for table, date_column in _STAGED.items()
+        for table in _STAGED
     )
     + """)) as violation_count
     from unnest(%(dates)s::date[]) as days (business_date), unnest(%(sources)s::text[]) as declared (source)
@@ -122,8 +119,8 @@ rule(
     "rejected_rows_are_kept",
     Principle.COLLECTABLE,
     "warning",
-    en="Every row rejected by a load is kept with its bytes.",
-    zh="装载时拒收的每一行都原样保留。",
+    en="Every row that was rejected is kept with its bytes.",
+    zh="被拒收的每一行都原样保留。",
     stage="staging",
     subject="rejects",
     date_column=None,
@@ -133,7 +130,7 @@ rule(
       coalesce(sum(greatest(loads.rows_rejected - coalesce(kept.row_count, 0), 0)), 0)::bigint as violation_count
     from ops.loads as loads
     left join (
-      select load_id, count(*) as row_count from ops.rejects where stage = 'load' group by load_id
+      select load_id, count(*) as row_count from ops.rejects group by load_id
     ) as kept using (load_id)
     where loads.state in ('loaded', 'staged') and loads.rows_rejected > 0
     """,
@@ -164,4 +161,32 @@ rule(
     query=_LOADS_OF_A_DATE,
     tolerance=0.1,
     remedy="The file has probably changed its form: compare its header with config/sources.yml.",
+)
+
+rule(
+    "events_are_staged_without_loss",
+    Principle.ACCURATE,
+    "critical",
+    en="Every telephone event that this run loaded is staged once: loaded rows equal staged rows.",
+    zh="本次装载的每个电话事件都入库一次：装载行数等于入库行数。",
+    stage="staging",
+    subject="stg_asterisk_queue_log__events",
+    date_column=None,
+    # Events are never replaced by newer versions, and every date they lie on is unpublished until this
+    # run ends, so that the search need not go through the whole history.
+    query="""
+    with events as (
+      select _load_id as load_id, count(*) as row_count
+      from staging.stg_asterisk_queue_log__events
+      where business_date in (select business_date from ops.affected_dates)
+      group by _load_id
+    )
+    select null::date as business_date,
+      coalesce(sum(loads.rows_loaded), 0)::bigint as checked_count,
+      coalesce(sum(abs(loads.rows_loaded - coalesce(events.row_count, 0))), 0)::bigint as violation_count
+    from ops.loads as loads
+    left join events using (load_id)
+    where loads.run_id = %(run_id)s and loads.state = 'staged' and loads.stream = 'queue_log'
+    """,
+    remedy="Staging lost or doubled rows: empty the staging table and stage the loads again.",
 )

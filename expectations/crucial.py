@@ -30,8 +30,8 @@ column may be missing, say so in ``where``. ``query`` is a whole statement for a
 
 **Parameters** either form may use (`%` itself is written `%%`): ``%(dates)s`` the run's business dates,
 ``%(date_to)s`` the run's last date, ``%(run_id)s``, ``%(time_zone)s`` the centre's zone, ``%(opens_at)s``
-and ``%(closes_at)s`` local opening hours (text, may be NULL), ``%(sources)s`` the declared sources (text
-array), ``%(no_agent_markers)s`` what sources write for "no agent" (text array),
+and ``%(closes_at)s`` local opening hours (text, may be NULL), ``%(sources)s`` the declared sources that
+deliver dated records (text array), ``%(no_agent_markers)s`` what sources write for "no agent" (text array),
 ``%(short_within_threshold)s`` whether every short-abandon limit lies within its service-level threshold.
 """
 
@@ -114,7 +114,6 @@ class Rule:
     query: str | None
     date_column: str | None
     tolerance: float
-    needs: str | None
     kpis: tuple[str, ...]
     remedy: str
 
@@ -141,7 +140,6 @@ def rule(
     query: str | None = None,
     date_column: str | None = "business_date",
     tolerance: float = 0.0,
-    needs: str | None = None,
     kpis: tuple[str, ...] = (),
     remedy: str,
 ) -> Rule:
@@ -155,8 +153,6 @@ def rule(
         query: SQL returning ``business_date, checked_count, violation_count``.
         date_column: the subject's business date; None for a rule about the run as a whole.
         tolerance: share of the checked rows, from 0 to 1, that may violate the rule.
-        needs: a table (with schema) without which there is nothing to check yet, such as a mart before
-            the first publication.
         kpis: the indicators that lose their meaning when the rule fails.
         remedy: what to do about a failure.
 
@@ -173,7 +169,7 @@ def rule(
         raise ValueError(f"rule {name!r}: the tolerance is a share from 0 to below 1")
     _rules[name] = Rule(
         name, principle, severity, en, zh, stage, subject, violates, where, query, date_column,
-        tolerance, needs, kpis, remedy,
+        tolerance, kpis, remedy,
     )  # fmt: skip
     return _rules[name]
 

@@ -35,8 +35,8 @@ rule(
     "every_busy_queue_has_its_indicators",
     Principle.REPORTABLE,
     "critical",
-    en="Every indicator kept by queue is there for each queue with offered visits.",
-    zh="按队列统计的每个指标，在每个有来电的队列都有日值。",
+    en="Every indicator kept by queue and half-hour is there for each queue with offered visits.",
+    zh="按队列与半小时统计的每个指标，在每个有来电的队列都有日值。",
     stage="build",
     subject="kpi_values",
     query="""
@@ -55,7 +55,11 @@ rule(
     select busy_queues.business_date, count(*) as checked_count,
       count(*) filter (where day_values.kpi_id is null) as violation_count
     from busy_queues
-    cross join (select distinct kpi_id from day_values union select 'offered') as kept
+    cross join (
+      select kpi_id from build.kpi_values where period_type = 'half_hour' and unit_type = 'queue'
+      union
+      select 'offered'
+    ) as kept
     left join day_values
       on day_values.kpi_id = kept.kpi_id
       and day_values.business_date = busy_queues.business_date
@@ -166,10 +170,9 @@ rule(
     stage="build",
     subject="dim_kpi",
     date_column=None,
-    needs="marts.dim_kpi",
     query="""
     select null::date as business_date, count(*) as checked_count,
-      count(*) filter (where built.definition is distinct from published.definition) as violation_count
+      count(*) filter (where built.definition_hash is distinct from published.definition_hash) as violation_count
     from build.dim_kpi as built
     join marts.dim_kpi as published using (kpi_id)
     """,
@@ -184,7 +187,6 @@ rule(
     zh="此前至少有三周的同一星期几已发布，可供比较。",
     stage="build",
     subject="kpi_values",
-    needs="marts.kpi_values",
     query="""
     select days.business_date, 3 as checked_count,
       3 - least(3, count(published.period_start_date)) as violation_count

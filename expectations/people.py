@@ -27,12 +27,12 @@ rule(
     subject="fct_queue_visits",
     where="answered_count > 0",
     violates="""
-    not exists (
-      select from build.dim_agent
-      where dim_agent.agent_key = fct_queue_visits.agent_key
-        and not exists (
-          select from unnest(%(no_agent_markers)s::text[]) as marker where strpos(dim_agent.agent_id, marker) > 0
-        )
+    agent_key is null or agent_key not in (
+      select dim_agent.agent_key
+      from build.dim_agent
+      where not exists (
+        select from unnest(%(no_agent_markers)s::text[]) as marker where strpos(dim_agent.agent_id, marker) > 0
+      )
     )
     """,
     kpis=("answered", "aht"),
@@ -43,14 +43,14 @@ rule(
     "scores_lie_within_their_scale",
     Principle.LOGICAL,
     "warning",
-    en="A survey score lies between 0 and its highest score.",
-    zh="满意度得分在 0 与满分之间。",
+    en="A survey score lies within its scale.",
+    zh="满意度得分在量表范围之内。",
     stage="build",
     subject="fct_surveys",
     where="score is not null",
-    violates="score < 0 or score > max_score",
+    violates="valid_count = 0",
     kpis=("satisfaction",),
-    remedy="The scale in the source changed: correct max_score in its mapping.",
+    remedy="The scale in the source changed: correct min_score and max_score in its mapping.",
 )
 
 rule(
@@ -61,7 +61,7 @@ rule(
     zh="至少 95% 的满意度答卷对应已知的联络。",
     stage="build",
     subject="fct_surveys",
-    violates="contact_key is null",
+    violates="not is_contact_known",
     tolerance=0.05,
     kpis=("satisfaction",),
     remedy="The survey's call id is not the telephone system's: see `contact_source` in its mapping.",

@@ -17,7 +17,7 @@ rule(
     select null::date as business_date, 1 as checked_count,
       case
         when greatest(
-          (select max(event_date) from staging.stg_asterisk_queue_log__events),
+          (select max(business_date) from staging.stg_asterisk_queue_log__events),
           (select max(business_date) from staging.stg_delimited__calls)
         ) >= %(date_to)s::date then 0
         else 1

@@ -6,38 +6,40 @@ insert into ops.landing_files (source, stream, path, original_name, window_from,
 values
   ('pbx', 'queue_log', 'pbx/1', 'queue_log', '2024-03-04', '2024-03-05', 1, 'a'),
   ('crm', 'calls', 'crm/1', 'calls.csv', '2024-03-04', '2024-03-05', 1, 'b');
-insert into ops.loads (landing_id, source, stream, state, rows_in, rows_loaded, rows_rejected, rows_duplicate)
+insert into ops.loads (landing_id, source, stream, state, run_id, rows_in, rows_loaded, rows_rejected, rows_duplicate)
 select
-  landing_id, source, stream, 'staged', 1000,
-  case stream when 'queue_log' then 995 else 999 end, case stream when 'queue_log' then 2 else 0 end,
-  case stream when 'queue_log' then 3 else 1 end
-from ops.landing_files;
+  landing_id, source, stream, 'staged', run_id, 100, 99, 0, 1
+from ops.landing_files, ops.runs;
+update ops.loads set rows_in = 1000, rows_loaded = 995, rows_rejected = 2, rows_duplicate = 3 where stream = 'queue_log';
 insert into ops.rejects (load_id, source, stream, stage, line, bytes, reason)
 select load_id, source, stream, 'load', line, 'x', 'wrong number of fields'
 from ops.loads, generate_series(1, 2) as lines (line)
 where stream = 'queue_log';
 
-insert into staging.stg_asterisk_queue_log__events (source, event_at, event_date, call_id, event, _load_id, _line)
-select source, event_at, (event_at at time zone 'Asia/Shanghai')::date, 'c1', 'ENTERQUEUE', load_id, 1
-from ops.loads, unnest('{2024-03-04 01:05Z,2024-03-05 01:05Z}'::timestamptz[]) as events (event_at)
+insert into staging.stg_asterisk_queue_log__events
+select
+  source, stream, line, (event_at at time zone 'Asia/Shanghai')::date, event_at, 'c' || line, 'q1', '1001', 'CONNECT',
+  load_id, line
+from ops.loads, generate_series(1, 995) as lines (line),
+  lateral (select timestamptz '2024-03-04 01:05Z' + line % 2 * interval '1 day') as times (event_at)
 where stream = 'queue_log';
-insert into staging.stg_delimited__calls (source, contact_id, agent_id, business_date, _load_id, _line)
-select source, 'x1', agent_id, business_date, load_id, 1
+insert into staging.stg_delimited__calls
+select source, stream, agent_id, business_date, 'x1', agent_id, load_id, 1
 from ops.loads,
   unnest('{2024-03-04,2024-03-05}'::date[], '{DORIT,NULL}'::text[]) as calls (business_date, agent_id)
 where stream = 'calls';
 
-insert into build.dim_queue values (md5('q1')::uuid, 'pbx', 'q1', 'Sales');
-insert into build.dim_agent values (md5('1001')::uuid, '1001', 'One'), (md5('1002')::uuid, '1002', 'Two');
+insert into build.dim_queue values ('q1', 'pbx', 'q1', 'Sales');
+insert into build.dim_agent values ('1001', '1001', 'One'), ('1002', '1002', 'Two');
 insert into build.dim_kpi values
-  ('offered', 2, 'Contacts offered', '排队量', 'count', 'none', 'customer', null, 'OFF', 1),
-  ('service_level_f3', 15, 'Service level', '服务水平', 'ratio', 'higher', 'customer', 'manager', 'F3', 2),
-  ('satisfaction', 69, 'Satisfaction', '客户满意度', 'ratio', 'higher', 'customer', 'quality', 'CSAT', 3);
+  ('offered', 2, 'Contacts offered', '排队量', 'count', 'none', 'customer', null, 'OFF', 'a', 1),
+  ('service_level_f3', 15, 'Service level', '服务水平', 'ratio', 'higher', 'customer', 'manager', 'F3', 'b', 2),
+  ('satisfaction', 69, 'Satisfaction', '客户满意度', 'ratio', 'higher', 'customer', 'quality', 'CSAT', 'c', 3);
 
 -- On Monday one caller is answered, one abandons after 3 s, one leaves in the menu; on Tuesday two are answered.
 insert into build.fct_contacts
 select
-  md5(contact_id)::uuid, 'pbx', contact_id, (started_at at time zone 'Asia/Shanghai')::date, started_at,
+  contact_id, 'pbx', contact_id, (started_at at time zone 'Asia/Shanghai')::date, started_at,
   started_at + interval '5 minutes', outcome
 from (
   values
@@ -48,8 +50,8 @@ from (
 
 insert into build.fct_queue_visits
 select
-  md5(contact_id)::uuid, md5(contact_id)::uuid, (entered_at at time zone 'Asia/Shanghai')::date,
-  date_bin('30 minutes', entered_at, '2000-01-01Z'), md5('q1')::uuid, md5(agent_id)::uuid, 1, entered_at,
+  contact_id, contact_id, (entered_at at time zone 'Asia/Shanghai')::date,
+  date_bin('30 minutes', entered_at, '2000-01-01Z'), 'q1', agent_id, 1, entered_at,
   entered_at + wait_seconds * interval '1 second', wait_seconds, outcome, 1, answered, 1 - answered, 0, 0, 0, 0,
   answered, 1 - answered, 1 - answered, 60 * answered, 0, 10 * answered
 from (
@@ -66,25 +68,25 @@ from build.fct_queue_visits
 where answered_count = 1;
 
 insert into build.fct_queue_intervals values
-  (md5('q1')::uuid, '2024-03-04 01:00Z', '2024-03-04', 1, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 60, 0, 10),
-  (md5('q1')::uuid, '2024-03-04 01:30Z', '2024-03-04', 1, 0, 1, 0, 0, 0, 0, 0, 1, 1, 3, 0, 0, 0),
-  (md5('q1')::uuid, '2024-03-05 01:00Z', '2024-03-05', 1, 1, 0, 0, 0, 0, 0, 1, 0, 0, 20, 60, 0, 10),
-  (md5('q1')::uuid, '2024-03-05 01:30Z', '2024-03-05', 1, 1, 0, 0, 0, 0, 0, 1, 0, 0, 5, 60, 0, 10);
+  ('q1', '2024-03-04 01:00Z', '2024-03-04', 1, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 60, 0, 10),
+  ('q1', '2024-03-04 01:30Z', '2024-03-04', 1, 0, 1, 0, 0, 0, 0, 0, 1, 1, 3, 0, 0, 0),
+  ('q1', '2024-03-05 01:00Z', '2024-03-05', 1, 1, 0, 0, 0, 0, 0, 1, 0, 0, 20, 60, 0, 10),
+  ('q1', '2024-03-05 01:30Z', '2024-03-05', 1, 1, 0, 0, 0, 0, 0, 1, 0, 0, 5, 60, 0, 10);
 
 insert into build.fct_surveys values
-  (md5('s1')::uuid, md5('c4')::uuid, '2024-03-05', 5, 5), (md5('s2')::uuid, md5('c5')::uuid, '2024-03-05', null, 5);
+  ('s1', 'c4', '2024-03-05', 5, 5, true, 1), ('s2', 'c5', '2024-03-05', null, 5, true, 0);
 insert into build.fct_cases values
-  (md5('k1')::uuid, '2024-03-04', '2024-03-04 01:10Z', '2024-03-05 01:10Z'),
-  (md5('k2')::uuid, '2024-03-05', '2024-03-05 01:10Z', null);
+  ('k1', '2024-03-04', '2024-03-04 01:10Z', '2024-03-05 01:10Z'),
+  ('k2', '2024-03-05', '2024-03-05 01:10Z', null);
 insert into build.fct_attendance values
-  (md5('a1')::uuid, md5('1001')::uuid, '2024-03-04', '2024-03-04 01:00Z', '2024-03-04 09:00Z',
+  ('a1', '1001', '2024-03-04', '2024-03-04 01:00Z', '2024-03-04 09:00Z',
     '2024-03-04 00:55Z', '2024-03-04 09:05Z', 1, 1),
-  (md5('a2')::uuid, md5('1002')::uuid, '2024-03-05', '2024-03-05 01:00Z', '2024-03-05 09:00Z', null, null, 1, 0);
+  ('a2', '1002', '2024-03-05', '2024-03-05 01:00Z', '2024-03-05 09:00Z', null, null, 1, 0);
 
 insert into build.kpi_values
 select
   kpi_id, period_type, period_start_at, (period_start_at at time zone 'Asia/Shanghai')::date, unit_type,
-  case unit_type when 'centre' then 'centre' else md5('q1')::uuid::text end, numerator, denominator,
+  case unit_type when 'centre' then 'centre' else 'q1' end, numerator, denominator,
   case kpi_id when 'offered' then numerator else numerator / nullif(denominator, 0) end, target, status
 from (
   values

@@ -4,57 +4,56 @@
 set role callhouse_build;
 
 create table staging.stg_asterisk_queue_log__events (
-  source text, event_at timestamptz, event_date date, call_id text, queue_id text, agent_id text, event text,
-  data1 text, data2 text, data3 text, data4 text, data5 text, _load_id bigint, _line bigint
+  source text, stream text, record_key bigint, business_date date, event_at timestamptz, call_id text,
+  queue_id text, agent_id text, event text, _load_id bigint, _line bigint
 );
 create table staging.stg_delimited__calls (
-  source text, contact_id text, agent_id text, business_date date, record_key text, _load_id bigint, _line bigint
+  source text, stream text, record_key text, business_date date, call_id text, agent_id text, _load_id bigint,
+  _line bigint
 );
-create table staging.stg_delimited__customers (
-  source text, customer_id text, business_date date, record_key text, _load_id bigint, _line bigint
-);
-create table staging.stg_delimited__cases (like staging.stg_delimited__customers);
-create table staging.stg_delimited__surveys (like staging.stg_delimited__customers);
-create table staging.stg_delimited__shifts (like staging.stg_delimited__customers);
-create table staging.stg_delimited__punches (like staging.stg_delimited__customers);
+create table staging.stg_delimited__cases (like staging.stg_delimited__calls);
+create table staging.stg_delimited__surveys (like staging.stg_delimited__calls);
+create table staging.stg_delimited__shifts (like staging.stg_delimited__calls);
+create table staging.stg_delimited__punches (like staging.stg_delimited__calls);
 
-create table build.dim_queue (queue_key uuid, source text, queue_id text, queue_name text);
-create table build.dim_agent (agent_key uuid, agent_id text, agent_name text);
+create table build.dim_queue (queue_key text, source text, queue_id text, queue_name text);
+create table build.dim_agent (agent_key text, agent_id text, agent_name text);
 create table build.dim_kpi (
   kpi_id text, kpi_number integer, label_en text, label_zh text, unit text, direction text, class text,
-  owner text, definition text, sort_order integer
+  owner text, definition text, definition_hash text, sort_order integer
 );
 create table build.fct_contacts (
-  contact_key uuid, source text, contact_id text, business_date date, started_at timestamptz,
+  contact_key text, source text, contact_id text, business_date date, started_at timestamptz,
   ended_at timestamptz, outcome text
 );
 create table build.fct_queue_visits (
-  visit_key uuid, contact_key uuid, business_date date, interval_start_at timestamptz, queue_key uuid,
-  agent_key uuid, visit_number integer, entered_at timestamptz, left_at timestamptz, wait_seconds integer,
+  visit_key text, contact_key text, business_date date, interval_start_at timestamptz, queue_key text,
+  agent_key text, visit_number integer, entered_at timestamptz, left_at timestamptz, wait_seconds integer,
   outcome text, offered_count integer, answered_count integer, abandoned_count integer,
   flowed_out_count integer, called_back_count integer, in_progress_count integer, blocked_count integer,
   answered_in_threshold_count integer, abandoned_in_threshold_count integer, short_abandoned_count integer,
   talk_seconds integer, hold_seconds integer, after_call_seconds integer
 );
 create table build.fct_agent_legs (
-  leg_key uuid, visit_key uuid, business_date date, agent_key uuid, outcome text, answered_at timestamptz,
+  leg_key text, visit_key text, business_date date, agent_key text, outcome text, answered_at timestamptz,
   ended_at timestamptz
 );
 create table build.fct_queue_intervals (
-  queue_key uuid, interval_start_at timestamptz, business_date date, offered_count bigint,
+  queue_key text, interval_start_at timestamptz, business_date date, offered_count bigint,
   answered_count bigint, abandoned_count bigint, flowed_out_count bigint, called_back_count bigint,
   in_progress_count bigint, blocked_count bigint, answered_in_threshold_count bigint,
   abandoned_in_threshold_count bigint, short_abandoned_count bigint, wait_seconds bigint,
   talk_seconds bigint, hold_seconds bigint, after_call_seconds bigint
 );
 create table build.fct_surveys (
-  survey_key uuid, contact_key uuid, business_date date, score numeric, max_score numeric
+  survey_key text, contact_key text, business_date date, score numeric, max_score numeric,
+  is_contact_known boolean, valid_count integer
 );
 create table build.fct_cases (
-  case_key uuid, business_date date, opened_at timestamptz, closed_at timestamptz
+  case_key text, business_date date, opened_at timestamptz, closed_at timestamptz
 );
 create table build.fct_attendance (
-  attendance_key uuid, agent_key uuid, business_date date, planned_start_at timestamptz,
+  attendance_key text, agent_key text, business_date date, planned_start_at timestamptz,
   planned_end_at timestamptz, first_in_at timestamptz, last_out_at timestamptz, scheduled_count integer,
   attended_count integer
 );
@@ -66,4 +65,6 @@ create table build.kpi_values (
 set role callhouse_publish;
 create table marts.dim_kpi (like build.dim_kpi);
 create table marts.kpi_values (like build.kpi_values);
+create table marts.fct_contacts (like build.fct_contacts);
+create table marts.fct_queue_visits (like build.fct_queue_visits);
 reset role;

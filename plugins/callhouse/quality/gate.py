@@ -7,12 +7,13 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import chain
 from typing import Any, get_args
 
 import psycopg
 
 from callhouse.errors import WarehouseError
-from callhouse.postgres import connect, open_warehouse
+from callhouse.postgres import advisory_lock, connect, open_warehouse
 from callhouse.quality.judge import Outcome, judge
 from callhouse.quality.measure import Measurements, measure
 from callhouse.quality.rulebook import Rule, Stage, rules
@@ -21,6 +22,7 @@ from callhouse.settings import Settings
 logger = logging.getLogger(__name__)
 
 ROLE = "callhouse_build"
+UNDATED_RECORDS = ("agent", "customer", "queue")
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,10 @@ def check(settings: Settings, run_id: int, stage: Stage) -> GateResult:
     """
     if stage not in get_args(Stage):
         raise ValueError(f"no stage {stage!r}: one of {', '.join(get_args(Stage))}")
-    with connect(settings, ROLE, name=f"callhouse check {stage}") as connection:
+    with (
+        connect(settings, ROLE, autocommit=True, name=f"check {stage}, run {run_id}") as connection,
+        advisory_lock(connection, "warehouse"),
+    ):
         date_to, dates = _dates(connection, run_id, stage)
         if not dates:
             return GateResult(stage, (), [], [])
@@ -75,11 +80,14 @@ def check(settings: Settings, run_id: int, stage: Stage) -> GateResult:
         results = tuple(
             result for known in chosen for result in _results(known, verdicts[known.name], measured, dates)
         )
-        reasons = _reasons(connection, run_id, stage, results, dates)
-        _keep(connection, run_id, stage, results)
-        _hold(connection, reasons, dates)
-        if stage == "build":
-            connection.execute("update ops.build_state set checked_at = now() where run_id = %s", (run_id,))
+        with connection.transaction():
+            _keep(connection, run_id, stage, results)
+            reasons = _reasons(connection, run_id, stage, results, dates)
+            _hold(connection, reasons, dates)
+            if stage == "build":
+                connection.execute(
+                    "update ops.build_state set checked_at = now() where run_id = %s", (run_id,)
+                )
     held = [day for day in dates if day in reasons]
     _log(stage, results, held)
     return GateResult(stage, results, [day for day in dates if day not in reasons], held)
@@ -129,33 +137,34 @@ def _parameters(settings: Settings, run_id: int, date_to: date, dates: Sequence[
         "time_zone": settings.time_zone,
         "opens_at": opening.get("from"),
         "closes_at": opening.get("to"),
-        "sources": list(settings.sources),
+        "sources": _dated_sources(settings),
         "no_agent_markers": sorted(set(_no_agent_markers(settings))),
         "short_within_threshold": _is_short_within_threshold(settings.centre),
     }
 
 
 def _no_agent_markers(settings: Settings) -> Iterator[str]:
-    """``no_agent`` of every source or stream: what it writes where a call had no agent."""
+    """``no_agent`` of every stream: the word, or words, it writes where a call had no agent."""
     for source in settings.sources.values():
-        for options in (source.options, *source.streams.values()):
-            marker = (options or {}).get("no_agent")
-            yield from [marker] if isinstance(marker, str) else marker or []
+        for options in source.streams.values():
+            marker = (options or {}).get("no_agent") or []
+            yield from [marker] if isinstance(marker, str) else map(str, marker)
+
+
+def _dated_sources(settings: Settings) -> list[str]:
+    """Sources with a stream whose records belong to a date."""
+    return [
+        name
+        for name, source in settings.sources.items()
+        if not source.streams
+        or any((options or {}).get("record") not in UNDATED_RECORDS for options in source.streams.values())
+    ]
 
 
 def _is_short_within_threshold(centre: dict[str, Any]) -> bool:
-    """Whether S <= T for the centre and every queue, on every date: then a short abandon is one in time."""
-    entries = list(centre.get("service_level") or [])
-    overrides = [queue or {} for queue in (centre.get("queues") or {}).values()]
-    for override in overrides:
-        entries += override.get("service_level") or [override]
-    threshold = min(
-        (entry["threshold_seconds"] for entry in entries if "threshold_seconds" in entry), default=0
-    )
-    short = max(
-        (entry["short_abandon_seconds"] for entry in entries if "short_abandon_seconds" in entry), default=0
-    )
-    return bool(short <= threshold)
+    """Whether S <= T in every setting of the centre and its queues: then a short abandon is one in time."""
+    entries = [*(centre.get("service_level") or []), *chain(*(centre.get("queues") or {}).values())]
+    return all(entry["short_abandon_seconds"] <= entry["threshold_seconds"] for entry in entries)
 
 
 def _results(
@@ -239,9 +248,10 @@ def _keep(connection: psycopg.Connection, run_id: int, stage: Stage, results: Se
 
 
 def _hold(connection: psycopg.Connection, reasons: dict[date, str], dates: Sequence[date]) -> None:
+    # `since` stays: it is when news last touched the date, and tells publication whether it has seen them.
     connection.execute(
         """
-        update ops.affected_dates set state = 'pending', reason = null, since = now()
+        update ops.affected_dates set state = 'pending', reason = null
         where state = 'held' and business_date = any(%s)
         """,
         ([day for day in dates if day not in reasons],),
@@ -251,10 +261,7 @@ def _hold(connection: psycopg.Connection, reasons: dict[date, str], dates: Seque
         insert into ops.affected_dates (business_date, state, reason)
         select held.business_date, 'held', held.reason
         from unnest(%s::date[], %s::text[]) as held (business_date, reason)
-        on conflict (business_date) do update set
-          state = excluded.state,
-          reason = excluded.reason,
-          since = case when affected_dates.state = 'held' then affected_dates.since else excluded.since end
+        on conflict (business_date) do update set state = excluded.state, reason = excluded.reason
         """,
         (list(reasons), list(reasons.values())),
     )

@@ -31,7 +31,7 @@ def judge(
     """The verdict of each rule over the whole run, by its name.
 
     Args:
-        connection: makes the table of measurements, which other connections must see: it commits.
+        connection: makes the table of measurements; in autocommit mode, for others must see it.
         url: SQLAlchemy URL (TCP) of the same database.
     """
     _write(connection, measured.rows)
@@ -39,7 +39,6 @@ def judge(
         return _validate(url, rules, _layout(connection, {row.rule for row in measured.rows}))
     finally:
         connection.execute(f"drop table {_TABLE}".encode())
-        connection.commit()
 
 
 def _write(connection: psycopg.Connection, rows: Sequence[Measurement]) -> None:
@@ -51,7 +50,6 @@ def _write(connection: psycopg.Connection, rows: Sequence[Measurement]) -> None:
     with connection.cursor().copy(f"copy {_TABLE} from stdin".encode()) as copy:
         for row in rows:
             copy.write_row((row.rule, row.business_date, row.checked_count, row.violation_count, row.share))
-    connection.commit()
 
 
 def _layout(connection: psycopg.Connection, names: set[str]) -> str:

@@ -78,7 +78,7 @@ def _batches(rules: Iterable[Rule]) -> list[list[Rule]]:
     """Rules that can share one statement stand together."""
     batches: dict[object, list[Rule]] = defaultdict(list)
     for known in rules:
-        shared = (known.stage, known.subject, known.date_column, known.needs)
+        shared = (known.stage, known.subject, known.date_column)
         batches[known.name if known.query else shared].append(known)
     return list(batches.values())
 
@@ -88,8 +88,6 @@ def _evaluate(
 ) -> list[tuple[Rule, Counts | psycopg.Error]]:
     try:
         with connection.transaction():
-            if batch[0].needs and not _exists(connection, batch[0].needs):
-                return [(known, {}) for known in batch]
             rows = connection.execute(_statement(batch).encode(), parameters).fetchall()
     except psycopg.Error as error:
         if connection.closed:
@@ -101,11 +99,6 @@ def _evaluate(
         (known, {row[0]: (row[1 + 2 * place], row[2 + 2 * place]) for row in rows})
         for place, known in enumerate(batch)
     ]
-
-
-def _exists(connection: psycopg.Connection, table: str) -> bool:
-    row = connection.execute("select to_regclass(%s) is not null", (table,)).fetchone()
-    return bool(row and row[0])
 
 
 def _statement(batch: list[Rule]) -> str:

@@ -10,6 +10,6 @@ from callhouse.settings import PROJECT
 if str(PROJECT) not in sys.path:
     sys.path.append(str(PROJECT))
 
-from expectations import Principle, Rule, Severity, Stage, rules  # noqa: E402
+from expectations import Principle, Rule, Severity, Stage, rules
 
 __all__ = ["Principle", "Rule", "Severity", "Stage", "rules"]
