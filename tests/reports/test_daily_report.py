@@ -35,7 +35,7 @@ def shown(mail: Mail) -> str:
     return " ".join(re.sub(r"<[^>]+>", " ", body).split())
 
 
-def test_the_figures_are_those_counted_by_hand(configure: Configure, execute: Execute) -> None:
+def test_the_figures_are_those_counted_by_hand(configure: Configure) -> None:
     mail = report_on(configure(language="en"))
     assert row_of(mail, "Offered") == ["10", "8 (▲ 2)", "12 (▼ 2)", "–"]
     assert row_of(mail, "Answered") == ["7", "8 (▼ 1 worse)", "6 (▲ 1 better)", "–"]
@@ -67,7 +67,7 @@ def test_html_and_text_state_the_same_figures(settings: Settings) -> None:
         assert figure in html and figure in mail.text
 
 
-def test_no_value_is_a_dash_and_zero_is_zero(configure: Configure, execute: Execute) -> None:
+def test_no_value_is_a_dash_and_zero_is_zero(configure: Configure) -> None:
     mail = report_on(configure(language="en"))
     assert row_of(mail, "Satisfaction") == ["–", "90.0%", "–", "≥ 85.0%"]
     assert row_of(mail, "Left in the menu") == ["0", "4 (▼ 4 better)", "–", "–"]
@@ -80,9 +80,7 @@ def test_the_busiest_queue_stands_first(settings: Settings) -> None:
     assert text.index("sales") < text.index("support")
 
 
-def test_half_hours_without_calls_between_others_are_shown_as_zeros(
-    configure: Configure, execute: Execute
-) -> None:
+def test_half_hours_without_calls_between_others_are_shown_as_zeros(configure: Configure) -> None:
     mail = report_on(configure(language="en"))
     assert row_of(mail, "09:00") == ["5", "4", "1", "0", "80.0%"]
     assert row_of(mail, "09:30") == ["0", "0", "0", "0", "–"]
@@ -101,9 +99,7 @@ def test_the_chart_is_a_picture_within_the_mail_with_words_for_those_who_do_not_
     assert "http:" not in mail.html and "https:" not in mail.html and "data:" not in mail.html
 
 
-def test_the_gate_shows_seven_letters_and_the_rules_that_did_not_pass(
-    configure: Configure, execute: Execute
-) -> None:
+def test_the_gate_shows_seven_letters_and_the_rules_that_did_not_pass(configure: Configure) -> None:
     text = report_on(configure(language="en")).text
     chips = re.findall(r"^([CRUIAL])  (\d+ / \d+ / \d+)  ", text, flags=re.MULTILINE)
     assert "".join(letter for letter, _ in chips) == "CRUCIAL"
@@ -133,7 +129,7 @@ def test_only_the_official_service_level_is_a_key_figure_and_the_footer_says_whi
     ],
 )
 def test_labels_are_in_the_configured_language(
-    configure: Configure, execute: Execute, language: str, has: str, has_not: str
+    configure: Configure, language: str, has: str, has_not: str
 ) -> None:
     mail = report_on(configure(language=language))
     assert has in mail.text and has_not not in mail.text
@@ -262,7 +258,7 @@ def test_many_queues_stay_below_100_kb_and_none_is_forgotten(
     assert listed + (int(left_out[1]) if left_out else 0) == queues + 2
 
 
-def test_figures_of_another_schema_object_cannot_be_reached(configure: Configure, execute: Execute) -> None:
+def test_figures_of_another_schema_object_cannot_be_reached(configure: Configure) -> None:
     with pytest.raises(ConfigError, match="no view"):
         send(configure(model='rpt_daily"; drop table x; --'), "daily", MONDAY, MONDAY)
 
@@ -280,7 +276,7 @@ def test_figures_of_another_schema_object_cannot_be_reached(configure: Configure
     ],
 )
 def test_a_wrong_setting_is_refused_and_nothing_is_sent(
-    configure: Configure, execute: Execute, options: dict[str, object], complaint: str
+    configure: Configure, options: dict[str, object], complaint: str
 ) -> None:
     settings = configure(**options)
     with pytest.raises(ConfigError, match=complaint):

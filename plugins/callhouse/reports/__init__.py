@@ -205,15 +205,13 @@ def _entry(settings: Settings, name: str) -> _Entry:
         raise ConfigError(
             f"unknown language {language!r}", where=where, do=f"use one of: {', '.join(LANGUAGES)}"
         )
-    for recipient in recipients:
-        deliver.address(str(recipient))
     sender = entry.get("sender")
     return _Entry(
         name=name,
         title=_pair(entry.get("label"), name),
         model=str(entry.get("model", f"rpt_{name}")),
         template=str(entry.get("template", f"{name}.html")),
-        recipients=tuple(dict.fromkeys(map(str, recipients))),
+        recipients=tuple(dict.fromkeys(deliver.address(str(item)).addr_spec for item in recipients)),
         language=language,
         sender=str(sender) if sender else None,
     )

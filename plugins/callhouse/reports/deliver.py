@@ -27,6 +27,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from email import message_from_bytes, policy
+from email.errors import HeaderParseError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime
@@ -181,7 +182,7 @@ def compose_mail(
     message = EmailMessage(policy=policy.SMTP)
     headers = {
         "From": str(address(sender)),
-        "To": str(address(key.recipient)),
+        "To": key.recipient,
         "Subject": subject,
         "Date": format_datetime(datetime.now(UTC)),
         "Message-ID": f"<{key.report}.{key.period_from.isoformat()}.{stem}@{domain}>",
@@ -220,7 +221,7 @@ def address(text: str) -> Address:
     name, plain = named.groups() if named else ("", text)
     try:
         parsed = Address(_no_line_break(name).strip('"'), addr_spec=_no_line_break(plain))
-    except (ValueError, IndexError):
+    except (ValueError, IndexError, HeaderParseError):
         parsed = None
     if parsed is None or not parsed.username or not parsed.domain:
         raise ConfigError(
