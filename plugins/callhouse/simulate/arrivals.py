@@ -17,7 +17,7 @@ _BOUNDARY_PATIENCES = 4
 
 
 class Arrival(NamedTuple):
-    """A call reaching its first queue. Times in whole seconds; ``draws`` are uniform numbers for later choices."""
+    """A call reaching its first queue (by index). Times in whole seconds."""
 
     at: int
     queue: int
@@ -71,7 +71,7 @@ def _block(
 
 
 def _patience(plan: Plan, generator: np.random.Generator, queue: np.ndarray) -> np.ndarray:
-    """Seconds a caller waits: mostly exponential, some hang up at once, some exactly at or beside a threshold."""
+    """Seconds a caller waits: mostly exponential; some leave at once, some exactly at a threshold."""
     count = len(queue)
     mean = np.array([queue.patience_mean for queue in plan.queues])[queue]
     kind = generator.random(count)
@@ -85,5 +85,5 @@ def _patience(plan: Plan, generator: np.random.Generator, queue: np.ndarray) -> 
             plan.threshold_seconds + 1,
         ]
     )[generator.integers(0, _BOUNDARY_PATIENCES, count)]
-    chosen = np.where(kind < 0.04, hasty, np.where(kind < 0.08, boundary, waits))
+    chosen = np.where(kind < 0.03, hasty, np.where(kind < 0.06, boundary, waits))
     return np.maximum(1, np.rint(chosen)).astype(int)

@@ -21,6 +21,7 @@ from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
+from callhouse.errors import ConfigError
 from callhouse.simulate.arrivals import Arrival, arrivals
 from callhouse.simulate.output import Outputs
 from callhouse.simulate.people import Duty, Person, roster, staff
@@ -48,7 +49,7 @@ _LEAVE_EVENTS = {
 
 @dataclass(frozen=True)
 class Summary:
-    """What was written: calls that reached a queue, files, and rows per stream (lines for ``pbx/queue_log``)."""
+    """What was written: calls that reached a queue, head count, files, rows (or lines) per stream."""
 
     calls: int
     agents: int
@@ -92,8 +93,8 @@ class Visit:
     """One entry of a call into one queue. ``outcome`` is ``in_progress`` until the wait is over."""
 
     __slots__ = (
-        "agent", "call", "channel", "entered_at", "index", "leave_at", "leave_is_due", "leave_kind", "legs", "offered_at",
-        "origin", "outcome", "queue", "reason", "ring_ends", "talk", "wait",
+        "agent", "call", "channel", "entered_at", "index", "leave_at", "leave_is_due", "leave_kind", "legs",
+        "offered_at", "origin", "outcome", "queue", "reason", "ring_ends", "talk", "wait",
     )  # fmt: skip
 
     def __init__(self, call: Call, index: int, queue: Queue, entered_at: int, origin: int, talk: int) -> None:
@@ -144,11 +145,18 @@ def simulate(plan: Plan, out: Path, *, truth: bool = True) -> Summary:
     they cross midnight; CRM and attendance exports end with the last day.
 
     Raises:
-        OSError: the folder cannot be written.
+        ConfigError: the folder cannot be written.
     """
-    with Outputs(out) as outputs:
-        centre = _Centre(plan, outputs, truth)
-        centre.run()
+    try:
+        with Outputs(out) as outputs:
+            centre = _Centre(plan, outputs, truth)
+            centre.run()
+    except OSError as error:
+        raise ConfigError(
+            f"the simulation's files cannot be written: {error.strerror}",
+            where=str(error.filename or out),
+            do="give a folder that can be written, with enough room",
+        ) from error
     rows = {**outputs.row_counts, "pbx/queue_log": centre.log.line_count}
     return Summary(centre.call_count, len(centre.agents), outputs.file_count, rows)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Iterable, Sequence
 from datetime import date
 from pathlib import Path
@@ -30,12 +29,14 @@ class Outputs:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for path in list(self._open):
-            self.close(path)
-        for path in self._written:
+        try:
+            for path in list(self._open):
+                self.close(path)
             if kind is None:
-                os.replace(_temporary(path), path)
-            else:
+                for path in self._written:
+                    _temporary(path).replace(path)
+        finally:
+            for path in self._written:
                 _temporary(path).unlink(missing_ok=True)
 
     def open(self, name: str) -> TextIO:
@@ -69,7 +70,7 @@ class CsvFile:
 
 
 class DailyCsv:
-    """One CSV file per local day, ``<stem>-YYYYMMDD.csv``; a day without rows has a file with a header only."""
+    """One CSV file per local day, ``<stem>-YYYYMMDD.csv``; a day without rows has its header only."""
 
     def __init__(self, outputs: Outputs, stem: str, columns: Sequence[str]) -> None:
         self._outputs, self._stem, self._columns = outputs, stem, columns

@@ -1,4 +1,4 @@
-"""Customers, agents and rosters: who exists, who works when. No event of a call depends on this module's order."""
+"""Customers, agents and rosters: who exists, and who works when."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class Person:
 
 
 def staff(plan: Plan, count: int) -> list[Person]:
-    """The agents. A small team serves every queue; a larger one is split by load, each part backing up the next."""
+    """The agents. A small team serves every queue; a larger one is split by load, each helping the next."""
     draw = random.Random(f"{plan.seed}/staff")
     width = len(plan.queues)
     everything = tuple(range(width))
@@ -137,7 +137,8 @@ def _duty(draw: random.Random, person: Person, day: date, midnight: int, start: 
     length = end - start
     breaks = []
     for share, shortest, longest, reason in (
-        (0.22, 480, 900, "Break"), (0.45, 1500, 2400, "Lunch"), (0.68, 480, 900, "Break"), (0.82, 900, 1800, "Training"),
+        (0.22, 480, 900, "Break"), (0.45, 1500, 2400, "Lunch"),
+        (0.68, 480, 900, "Break"), (0.82, 900, 1800, "Training"),
     ):  # fmt: skip
         if length < 4 * 3600 or (reason == "Training" and draw.random() < 0.85):
             continue

@@ -42,17 +42,17 @@ class Queue:
 
 QUEUES = (
     Queue(
-        "sales", "7001", 0.38, 170, 0.75, 160, 180,
+        "sales", "7001", 0.38, 170, 0.75, 150, 120,
         transfer_to="service", transfer_rate=0.04, case_rate=0.12, due_hours=72,
         topics=("价格咨询", "预约看车", "置换, 报价", "贷款\"零首付\"活动"),
     ),
     Queue(
-        "service", "7002", 0.50, 205, 0.70, 220, 240,
+        "service", "7002", 0.50, 205, 0.70, 220, 150,
         transfer_to="complaints", transfer_rate=0.05, case_rate=0.20, due_hours=24,
         topics=("售后维修", "过户, 保险", "退订", "质保\"三包\"范围", "Warranty, extension"),
     ),
     Queue(
-        "complaints", "7003", 0.12, 310, 0.60, 300, 300,
+        "complaints", "7003", 0.12, 310, 0.60, 300, 180,
         transfer_to="service", transfer_rate=0.03, case_rate=0.75, due_hours=48,
         topics=("投诉: 服务态度", "投诉: 车况, 里程", "投诉: 退款", "投诉: \"虚假宣传\""),
     ),
@@ -155,7 +155,7 @@ def arrival_weights(blocks: int) -> list[float]:
 def head_count(plan: Plan, wrap_up_mean: float) -> int:
     """Agents for the load: square-root staffing of the busiest half-hour of an average Monday.
 
-    On duty = A + sqrt(A), with A the Erlangs offered; the head count allows for two days off in seven,
+    On duty = A + sqrt(A) / 2, with A the Erlangs offered; the head count allows for two days off in seven,
     absence and breaks.
     """
     if plan.agents is not None:
@@ -165,7 +165,7 @@ def head_count(plan: Plan, wrap_up_mean: float) -> int:
     shares = sum(queue.share for queue in plan.queues)
     handling = sum(queue.share / shares * queue.talk_mean for queue in plan.queues) + wrap_up_mean
     erlangs = busiest * handling / HALF_HOUR
-    return math.ceil((erlangs + math.sqrt(erlangs) + 1) / (5 / 7 * 0.97 * 0.90))
+    return math.ceil((erlangs + math.sqrt(erlangs) / 2) / (5 / 7 * 0.97 * 0.92)) + 1
 
 
 class Clock:
@@ -174,6 +174,7 @@ class Clock:
     def __init__(self, time_zone: str) -> None:
         self.zone = ZoneInfo(time_zone)
         self._place = lru_cache(maxsize=4096)(self._place_of_quarter)
+        self.local = lru_cache(maxsize=8192)(self._local)
 
     def at(self, day: date, minutes: int = 0) -> int:
         """The instant of a local wall-clock time, in minutes after the midnight that begins ``day``."""
@@ -187,7 +188,7 @@ class Clock:
         """The instant at which the local half-hour of ``instant`` began."""
         return self._place(instant // _QUARTER)[1]
 
-    def local(self, instant: int) -> str:
+    def _local(self, instant: int) -> str:
         """``YYYY-MM-DD HH:MM:SS`` on the wall clock, as CRM and attendance systems export it."""
         return datetime.fromtimestamp(instant, self.zone).strftime("%Y-%m-%d %H:%M:%S")
 
@@ -206,6 +207,7 @@ class Clock:
         return wall.date(), quarter * _QUARTER - (wall.minute * 60) % HALF_HOUR
 
 
+@lru_cache(maxsize=8192)
 def utc(instant: int | None) -> str:
     """ISO 8601 in UTC, or an empty string."""
     return "" if instant is None else datetime.fromtimestamp(instant, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 from callhouse.simulate.output import CsvFile, DailyCsv, Outputs
 from callhouse.simulate.people import Duty, customers
@@ -13,7 +13,7 @@ from callhouse.simulate.plan import Clock, Plan
 from callhouse.simulate.truth import Truth
 
 if TYPE_CHECKING:
-    from callhouse.simulate.centre import Call
+    from callhouse.simulate.centre import Call, Visit
 
 CUSTOMER_COLUMNS = ("customer_no", "name", "phone", "segment", "since", "updated_at")
 CASE_COLUMNS = (
@@ -64,8 +64,18 @@ class QueueLog:
         self._file.write(f"{at}|{rest}\n")
 
 
+class Case(NamedTuple):
+    """A case as the CRM knows it at the end of the data; ``closed_at`` is None while it is open."""
+
+    case_id: str
+    topic: str
+    opened_at: int
+    due_at: int
+    closed_at: int | None
+
+
 class Crm:
-    """Customers, cases and survey answers. Every night it exports the day's answers and the cases touched that day.
+    """Customers, cases, survey answers; each night the day's answers and the cases touched are exported.
 
     A case opened and closed on two days stands in two files; the later version counts.
     """
@@ -103,48 +113,41 @@ class Crm:
         if not answered:
             return
         if self._draw.random() < answered[-1].queue.case_rate:
-            self._open_case(call, answered[-1].legs[-1].offered_at + answered[-1].legs[-1].ring)
+            self._open_case(call, answered[-1])
         if self._draw.random() < _SURVEY_RATE:
             self._answer_survey(call, at + self._draw.randrange(30, 1800))
 
-    def _open_case(self, call: Call, answered_at: int) -> None:
-        draw, visit = (
-            self._draw,
-            next(visit for visit in reversed(call.visits) if visit.outcome == "answered"),
-        )
-        opened_at = answered_at + int(draw.random() * (visit.legs[-1].talk or 0))
-        due_at = opened_at + visit.queue.due_hours * 3600
+    def _open_case(self, call: Call, visit: Visit) -> None:
+        """Open a case while the visit's agent talks; how long it stays open depends on the queue."""
+        draw, leg, due_in = self._draw, visit.legs[-1], visit.queue.due_hours * 3600
+        opened_at = leg.offered_at + leg.ring + int(draw.random() * (leg.talk or 0))
         topic = draw.choice(visit.queue.topics)
-        closed_at: int | None = opened_at + 300 + int(draw.expovariate(2.2 / (visit.queue.due_hours * 3600)))
+        closed_at = opened_at + 300 + int(draw.expovariate(2.2 / due_in))
         if opened_at >= self._end:
             return
         self._case_count += 1
-        if closed_at is not None and closed_at >= self._end:
-            closed_at = None
-        case_id = f"K{self._case_count:07d}"
-        local = self._clock.local
-
-        def version(until: int | None) -> tuple[str, ...]:
-            closed = "" if until is None else local(until)
-            status = "open" if until is None else "closed"
-            return (
-                case_id, call.customer_id, call.contact_id, topic, status, local(opened_at), local(due_at), closed,
-                closed or local(opened_at),
-            )  # fmt: skip
-
-        opened_on = self._clock.day(opened_at)
-        closed_on = None if closed_at is None else self._clock.day(closed_at)
-        self._cases.write(opened_on, version(closed_at if closed_on == opened_on else None))
-        if closed_on is not None and closed_on > opened_on:
-            if closed_on <= self._clock.day(call.ended_at):
-                self._cases.write(closed_on, version(closed_at))
+        known_close = closed_at if closed_at < self._end else None
+        case = Case(f"K{self._case_count:07d}", topic, opened_at, opened_at + due_in, known_close)
+        opened_on, closed_on = self._clock.day(opened_at), self._clock.day(closed_at)
+        if known_close is not None and closed_on > opened_on:
+            self._cases.write(opened_on, self._export(case, call, None))
+            if closed_on <= self._clock.day(call.ended_at):  # that day's file has begun
+                self._cases.write(closed_on, self._export(case, call, known_close))
             else:
-                self._closing[closed_on].append(version(closed_at))
+                self._closing[closed_on].append(self._export(case, call, known_close))
+        else:
+            self._cases.write(opened_on, self._export(case, call, known_close))
         if self._truth:
-            status = "open" if closed_at is None else "closed"
-            row = (case_id, call.customer_id, call.contact_id, topic, status, opened_at, due_at, closed_at)
-            in_time = closed_at is not None and closed_at <= due_at
-            self._truth.case(row, opened_on, closed_at is None, in_time)
+            self._truth.case(case, call)
+
+    def _export(self, case: Case, call: Call, closed_at: int | None) -> tuple[str, ...]:
+        """The case's row on the night of a day on which it was opened, or closed at ``closed_at``."""
+        opened, due = self._clock.local(case.opened_at), self._clock.local(case.due_at)
+        closed = "" if closed_at is None else self._clock.local(closed_at)
+        return (
+            case.case_id, call.customer_id, call.contact_id, case.topic, "closed" if closed else "open",
+            opened, due, closed, closed or opened,
+        )  # fmt: skip
 
     def _answer_survey(self, call: Call, answered_at: int) -> None:
         """Two questions; one left blank is not exported."""
@@ -152,7 +155,7 @@ class Crm:
         for question in _QUESTIONS:
             at = answered_at + self._draw.randrange(5, 30)
             is_blank = self._draw.random() < 0.12
-            mood = self._draw.gauss(4.5 - min(2.0, wait / 120), 0.9)
+            mood = self._draw.gauss(4.4 - min(2.0, wait / 100), 1.1)
             if is_blank or at >= self._end:
                 continue
             self._survey_count += 1

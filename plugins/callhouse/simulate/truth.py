@@ -26,6 +26,7 @@ from callhouse.simulate.plan import Clock, Plan, utc
 
 if TYPE_CHECKING:
     from callhouse.simulate.centre import Call, Visit
+    from callhouse.simulate.systems import Case
 
 SOURCE = "pbx"
 OUTCOMES = ("answered", "abandoned", "flowed_out", "called_back", "in_progress", "blocked")
@@ -42,18 +43,19 @@ _AGENT_DAY = (
 
 COLUMNS: dict[str, tuple[str, ...]] = {
     "fct_contacts": (
-        "source", "contact_id", "business_date", "channel", "direction", "customer_id", "started_at", "ended_at",
-        "ivr_seconds", "first_queue_id", "last_queue_id", "first_agent_id", "last_agent_id", "visit_count", "leg_count",
-        "outcome", "is_in_progress", "wait_seconds", *_DURATIONS, "topic", "is_resolved",
+        "source", "contact_id", "business_date", "channel", "direction", "customer_id", "started_at",
+        "ended_at", "ivr_seconds", "first_queue_id", "last_queue_id", "first_agent_id", "last_agent_id",
+        "visit_count", "leg_count", "outcome", "is_in_progress", "wait_seconds", *_DURATIONS,
+        "topic", "is_resolved",
     ),
     "fct_queue_visits": (
         "source", "contact_id", "business_date", "interval_start_at", "queue_id", "agent_id", "visit_number",
         "entered_at", "left_at", "wait_seconds", "outcome", "outcome_reason", *_COUNTS, *_DURATIONS,
     ),
     "fct_agent_legs": (
-        "source", "contact_id", "visit_number", "business_date", "queue_id", "agent_id", "leg_number", "offered_at",
-        "ring_seconds", "outcome", "answered_at", "ended_at", *_DURATIONS, "hung_up_by", "transfer_kind",
-        "transfer_target",
+        "source", "contact_id", "visit_number", "business_date", "queue_id", "agent_id", "leg_number",
+        "offered_at", "ring_seconds", "outcome", "answered_at", "ended_at", *_DURATIONS, "hung_up_by",
+        "transfer_kind", "transfer_target",
     ),
     "fct_queue_intervals": ("queue_id", "interval_start_at", "business_date", *_COUNTS, *_WAITS, *_DURATIONS),
     "fct_agent_days": ("agent_id", "business_date", *_AGENT_DAY),
@@ -62,12 +64,13 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "answered_at", "valid_count", "satisfied_count",
     ),
     "fct_cases": (
-        "source", "case_id", "customer_id", "contact_id", "business_date", "topic", "status", "opened_at", "due_at",
-        "closed_at", "is_open", "closed_in_time_count", "closed_count",
+        "source", "case_id", "customer_id", "contact_id", "business_date", "topic", "status", "opened_at",
+        "due_at", "closed_at", "is_open", "closed_in_time_count", "closed_count",
     ),
     "fct_attendance": (
-        "agent_id", "business_date", "shift_code", "planned_start_at", "planned_end_at", "first_in_at", "last_out_at",
-        "scheduled_count", "attended_count", "scheduled_seconds", "present_seconds", "late_seconds",
+        "agent_id", "business_date", "shift_code", "planned_start_at", "planned_end_at", "first_in_at",
+        "last_out_at", "scheduled_count", "attended_count", "scheduled_seconds", "present_seconds",
+        "late_seconds",
     ),
 }  # fmt: skip
 _INTERVAL_INDEX = {name: index for index, name in enumerate((*_COUNTS, *_WAITS, *_DURATIONS))}
@@ -96,7 +99,8 @@ class Truth:
         self._files["fct_contacts"].write((
             SOURCE, call.contact_id, self._clock.day(visits[0].entered_at).isoformat(), "voice", "inbound",
             call.customer_id, utc(visits[0].entered_at), utc(ended_at), "", visits[0].queue.queue_id,
-            visits[-1].queue.queue_id, agents[0] if agents else "", agents[-1] if agents else "", len(visits), len(legs),
+            visits[-1].queue.queue_id, agents[0] if agents else "", agents[-1] if agents else "", len(visits),
+            len(legs),
             "answered" if agents else visits[-1].outcome, "true" if ended_at is None else "false",
             sum(visit.wait or 0 for visit in visits) if visits[-1].wait is not None else "",
             sum(leg.talk or 0 for leg in legs), 0, 0, "", "",
@@ -109,10 +113,10 @@ class Truth:
             day = self._clock.day(leg.offered_at)
             talk_seconds = "" if leg.talk is None else leg.talk
             self._files["fct_agent_legs"].write((
-                SOURCE, call.contact_id, number, day.isoformat(), visit.queue.queue_id, leg.agent_id, leg_number,
-                utc(leg.offered_at), leg.ring, "answered" if leg.is_answered else "missed",
-                utc(leg.offered_at + leg.ring) if leg.is_answered else "", utc(leg.ended_at), talk_seconds, 0, 0,
-                leg.hung_up_by, "blind" if leg.transfer_target else "", leg.transfer_target,
+                SOURCE, call.contact_id, number, day.isoformat(), visit.queue.queue_id, leg.agent_id,
+                leg_number, utc(leg.offered_at), leg.ring, "answered" if leg.is_answered else "missed",
+                utc(leg.offered_at + leg.ring) if leg.is_answered else "", utc(leg.ended_at), talk_seconds,
+                0, 0, leg.hung_up_by, "blind" if leg.transfer_target else "", leg.transfer_target,
             ))  # fmt: skip
             self._add_agent(leg.agent_id, day, "answered_count" if leg.is_answered else "missed_count", 1)
             if leg.is_answered:
@@ -127,13 +131,15 @@ class Truth:
         talk_is_open = bool(visit.legs) and visit.legs[-1].talk is None
         interval = self._clock.half_hour(visit.entered_at)
         self._files["fct_queue_visits"].write((
-            SOURCE, call.contact_id, self._clock.day(visit.entered_at).isoformat(), utc(interval), visit.queue.queue_id,
-            agent_id, number, utc(visit.entered_at), utc(None if wait is None else visit.entered_at + wait),
+            SOURCE, call.contact_id, self._clock.day(visit.entered_at).isoformat(), utc(interval),
+            visit.queue.queue_id, agent_id, number, utc(visit.entered_at),
+            utc(None if wait is None else visit.entered_at + wait),
             "" if wait is None else wait, outcome, visit.reason, *counts, "" if talk_is_open else talk, 0, 0,
         ))  # fmt: skip
         known = wait or 0
         measures = (
-            *counts, known, known * int(outcome == "answered"), known * int(outcome == "abandoned"), talk, 0, 0,
+            *counts, known, known * int(outcome == "answered"), known * int(outcome == "abandoned"),
+            talk, 0, 0,
         )  # fmt: skip
         totals = self._intervals[interval, visit.queue.queue_id]
         for index, measure in enumerate(measures):
@@ -147,12 +153,14 @@ class Truth:
         for day, seconds in self._clock.by_day(begin, end):
             self._add_agent(agent_id, day, "paused_seconds", seconds)
 
-    def case(self, row: tuple[object, ...], business_date: date, is_open: bool, in_time: bool) -> None:
-        """``row``: case_id, customer_id, contact_id, topic, status, then opened, due and closed instants."""
-        case_id, customer_id, contact_id, topic, status, opened_at, due_at, closed_at = row
+    def case(self, case: Case, call: Call) -> None:
+        is_closed = case.closed_at is not None
         self._files["fct_cases"].write((
-            "crm", case_id, customer_id, contact_id, business_date.isoformat(), topic, status, utc(opened_at),  # type: ignore[arg-type]
-            utc(due_at), utc(closed_at), "true" if is_open else "false", int(in_time), int(not is_open),  # type: ignore[arg-type]
+            "crm", case.case_id, call.customer_id, call.contact_id,
+            self._clock.day(case.opened_at).isoformat(), case.topic,
+            "closed" if is_closed else "open", utc(case.opened_at), utc(case.due_at),
+            utc(case.closed_at), "false" if is_closed else "true",
+            int(case.closed_at is not None and case.closed_at <= case.due_at), int(is_closed),
         ))  # fmt: skip
 
     def survey(
@@ -160,8 +168,8 @@ class Truth:
     ) -> None:
         self._files["fct_surveys"].write((
             "crm", survey_id, call.contact_id, call.customer_id,
-            self._clock.day(call.visits[0].entered_at).isoformat(), question, score, max_score, utc(answered_at),
-            int(1 <= score <= max_score), int(score / max_score >= 0.8),
+            self._clock.day(call.visits[0].entered_at).isoformat(), question, score, max_score,
+            utc(answered_at), int(1 <= score <= max_score), int(score / max_score >= 0.8),
         ))  # fmt: skip
 
     def attendance(
