@@ -11,8 +11,8 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
+from email.message import EmailMessage
 from functools import cache
-from typing import Any
 
 from callhouse.errors import ConfigError, DeliveryError
 from callhouse.postgres import connect
@@ -95,9 +95,7 @@ def send(
         for recipient in entry.recipients:
             key = _key(entry.name, report, recipient)
             try:
-                messages.append(
-                    deliver.deliver_once(connection, key, channel, settings.outbox_dir, compose(key))
-                )
+                messages.append(deliver.deliver_once(connection, key, channel, compose))
             except DeliveryError as error:
                 failures.append(error)
     if failures:
@@ -115,45 +113,42 @@ def send(
 
 def _composer(
     settings: Settings, entry: _Entry, report: data.DailyReport, channel: deliver.Channel
-) -> Callable[[deliver.Key], Callable[[str, render.Restatement | None], Any]]:
+) -> deliver.Compose:
     """How a recipient's mail is made. The chart is drawn once, and only when a mail is to be sent."""
-    sender = entry.sender or (channel.sender if isinstance(channel, deliver.Smtp) else None) or SENDER
+    sender = entry.sender or channel.sender or SENDER
     centre = _pair(settings.centre.get("label"), settings.centre_name)
+    official = next((kpi for kpi in report.headline if kpi.kpi_id == report.service_level.kpi_id), None)
 
     @cache
     def chart() -> bytes:
-        target = next(
-            (kpi.target for kpi in report.headline if kpi.kpi_id == report.service_level.kpi_id), None
+        return charts.half_hour_chart(
+            report.half_hours, official.target if official else None, entry.language
         )
-        return charts.half_hour_chart(report.half_hours, target, entry.language)
 
-    def for_recipient(key: deliver.Key) -> Callable[[str, render.Restatement | None], Any]:
-        def compose(fingerprint: str, restatement: render.Restatement | None) -> Any:
-            images = {f"half-hours.{fingerprint[:16]}@callhouse": chart()} if report.half_hours else {}
-            html, text = render.render(
-                report,
-                template=entry.template,
-                title=render.chosen(entry.title, entry.language),
-                centre=render.chosen(centre, entry.language),
-                language=entry.language,
-                chart_cid=next(iter(images), None),
-                restatement=restatement,
-            )
-            return deliver.compose_mail(
-                key=key,
-                fingerprint=fingerprint,
-                centre=settings.centre_name,
-                sender=sender,
-                subject=_subject(entry, centre, report, restatement is not None),
-                html=html,
-                text=text,
-                images=images,
-                figures={kpi.kpi_id: kpi.value for kpi in report.headline},
-            )
+    def compose(key: deliver.Key, fingerprint: str, restatement: render.Restatement | None) -> EmailMessage:
+        images = {f"half-hours.{fingerprint[:16]}@callhouse": chart()} if report.half_hours else {}
+        html, text = render.render(
+            report,
+            template=entry.template,
+            title=render.chosen(entry.title, entry.language),
+            centre=render.chosen(centre, entry.language),
+            language=entry.language,
+            chart_cid=next(iter(images), None),
+            restatement=restatement,
+        )
+        return deliver.compose_mail(
+            key=key,
+            fingerprint=fingerprint,
+            centre=settings.centre_name,
+            sender=sender,
+            subject=_subject(entry, centre, report, restatement is not None),
+            html=html,
+            text=text,
+            images=images,
+            figures={kpi.kpi_id: kpi.value for kpi in report.headline},
+        )
 
-        return compose
-
-    return for_recipient
+    return compose
 
 
 def _subject(entry: _Entry, centre: tuple[str, str], report: data.DailyReport, is_restated: bool) -> str:

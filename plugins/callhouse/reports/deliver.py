@@ -32,7 +32,7 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from psycopg import errors
@@ -62,22 +62,33 @@ class Key:
 
 @dataclass(frozen=True)
 class Message:
-    """One recipient's mail. ``is_new`` is false when the same report had been delivered before."""
+    """One recipient's mail and the file that keeps it. ``is_new`` is false when it was delivered before."""
 
     recipient: str
     message_id: str
     channel: str
-    path: Path | None
+    path: Path
     is_new: bool
     is_restated: bool = False
 
 
 class Channel(Protocol):
-    """A way out. ``deliver`` returns the file that keeps the mail, or raises DeliveryError."""
+    """A way out, with the folder that keeps its mails."""
 
-    name: str
+    name: ClassVar[str]
 
-    def deliver(self, message: EmailMessage, file_name: str) -> Path: ...
+    @property
+    def folder(self) -> Path: ...
+
+    @property
+    def sender(self) -> str | None:
+        """The address that mails come from, where the channel has one of its own."""
+
+    def deliver(self, message: EmailMessage, path: Path) -> None:
+        """Keep the mail at ``path`` and send it; raises DeliveryError."""
+
+
+Compose = Callable[[Key, str, Restatement | None], EmailMessage]
 
 
 # --- once per recipient --------------------------------------------------------------------------------
@@ -87,14 +98,13 @@ def deliver_once(
     connection: Connection[Any],
     key: Key,
     channel: Channel,
-    outbox: Path,
-    compose: Callable[[str, Restatement | None], EmailMessage],
+    compose: Compose,
 ) -> Message:
     """Deliver, unless the recipient's latest mail of this report and period says the same.
 
     Args:
         connection: in autocommit, role ``callhouse_report``.
-        compose: makes the mail from (fingerprint, the earlier report it replaces or None).
+        compose: makes the mail from the key, its fingerprint and the earlier report it replaces, if any.
 
     Raises:
         DeliveryError: the channel refused, or another process is sending this report.
@@ -111,26 +121,23 @@ def deliver_once(
                 """,
                 who,
             ).fetchall()
-            latest, before = ([None, None, *earlier])[-1], ([None, None, *earlier])[-2]
+            before, latest = [None, None, *earlier][-2:]
             if latest and latest[0] == linked(key.content, before and before[0]):
-                path = outbox / latest[3] if latest[3] else None
-                return Message(key.recipient, latest[1], latest[2], path, is_new=False)
+                return Message(key.recipient, latest[1], latest[2], Path(latest[3]), is_new=False)
             fingerprint = linked(key.content, latest and latest[0])
-            restatement = Restatement(latest[4], figures_of(outbox / (latest[3] or ""))) if latest else None
-            message = compose(fingerprint, restatement)
-            name = file_name(key, fingerprint)
+            restatement = latest and Restatement(latest[4], figures_of(Path(latest[3])))
+            message = compose(key, fingerprint, restatement)
+            message_id, path = str(message["Message-ID"]), channel.folder / file_name(key, fingerprint)
             # The row first: a database that refuses it must do so before the mail is out.
             connection.execute(
                 """
                 insert into ops.deliveries (report, period_from, period_to, recipient, message_id, sha256,
                     channel, path, delivered_at) values (%s, %s, %s, %s, %s, %s, %s, %s, clock_timestamp())
                 """,
-                (*who, message["Message-ID"], fingerprint, channel.name, channel_path(channel.name, name)),
+                (*who, message_id, fingerprint, channel.name, str(path)),
             )
-            path = channel.deliver(message, name)
-            return Message(
-                key.recipient, message["Message-ID"], channel.name, path, True, is_restated=latest is not None
-            )
+            channel.deliver(message, path)
+            return Message(key.recipient, message_id, channel.name, path, True, is_restated=bool(latest))
     except errors.LockNotAvailable:
         raise DeliveryError(
             f"another process is sending the report {key.report!r}",
@@ -148,11 +155,6 @@ def file_name(key: Key, fingerprint: str) -> str:
     """``<report>-<date>-<recipient>-<fingerprint8>.eml``, safe on every file system."""
     recipient = re.sub(r"[^A-Za-z0-9.@+_-]", "_", key.recipient)[:80]
     return f"{key.report}-{key.period_from.isoformat()}-{recipient}-{fingerprint[:8]}.eml"
-
-
-def channel_path(channel: str, name: str) -> str:
-    """Where the mail is kept, relative to the outbox folder."""
-    return name if channel == Outbox.name else f"{ARCHIVE}/{name}"
 
 
 # --- the mail ------------------------------------------------------------------------------------------
@@ -255,10 +257,10 @@ class Outbox:
     """A local folder; a mail appears in it whole or not at all."""
 
     folder: Path
-    name = "outbox"
+    sender: str | None = None
+    name: ClassVar[str] = "outbox"
 
-    def deliver(self, message: EmailMessage, file_name: str) -> Path:
-        path = self.folder / file_name
+    def deliver(self, message: EmailMessage, path: Path) -> None:
         partial: Path | None = None
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -278,7 +280,6 @@ class Outbox:
                 where=str(self.folder),
                 do=_what_to_do(error),
             ) from None
-        return path
 
 
 def _what_to_do(error: OSError) -> str:
@@ -303,18 +304,18 @@ class Smtp:
 
     host: str
     port: int
-    archive: Path
+    folder: Path
     user: str | None = None
     password: str | None = field(default=None, repr=False)
     security: str = "tls"
     is_verified: bool = True
     timeout_seconds: float = SMTP_TIMEOUT_SECONDS
     sender: str | None = None
-    name = "smtp"
+    name: ClassVar[str] = "smtp"
 
-    def deliver(self, message: EmailMessage, file_name: str) -> Path:
+    def deliver(self, message: EmailMessage, path: Path) -> None:
         """Keep the mail in the archive, then hand it to the server."""
-        path = Outbox(self.archive).deliver(message, file_name)
+        Outbox(self.folder).deliver(message, path)
         try:
             with self._connect() as server:
                 server.send_message(message)
@@ -331,7 +332,6 @@ class Smtp:
             ) from None
         except (smtplib.SMTPException, OSError, ValueError) as error:
             raise self._error(f"the mail server cannot be used: {error}") from None
-        return path
 
     def _connect(self) -> smtplib.SMTP:
         context = ssl.create_default_context()
@@ -391,7 +391,7 @@ def smtp_channel(connection: str, archive: Path) -> Smtp:
     return Smtp(
         host=host,
         port=port or {"tls": 465, "starttls": 587, "none": 25}[security],
-        archive=archive,
+        folder=archive,
         user=fields.get("login") or None,
         password=fields.get("password") or None,
         security=security,
