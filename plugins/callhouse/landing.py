@@ -43,7 +43,7 @@ Window = tuple[datetime.date, datetime.date]
 
 @dataclass(frozen=True)
 class LandedFile:
-    """One landing file; ``path`` is relative to the landing folder, ``is_new`` false when it was there before."""
+    """A landing file; ``path`` is below the landing folder, ``is_new`` false when it was there before."""
 
     source: str
     stream: str

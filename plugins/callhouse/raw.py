@@ -1,10 +1,11 @@
 """Load: landing files into ``raw.<source>__<stream>``, every column text, nothing lost and nothing invented.
 
-Each landing file is one transaction: its rows, its rejects and the end of its ``ops.loads`` row are there together
-or not at all, so a load killed half-way is simply done again. ``rows_in = rows_loaded + rows_rejected``.
+Each landing file is one transaction: its rows, its rejects and the end of its ``ops.loads`` row are there
+together or not at all, so a load killed half-way is simply done again. ``rows_in = rows_loaded +
+rows_rejected``.
 
-Empty text stays empty text; a field the file does not have is NULL. ``_line`` is the physical line (the row in
-a spreadsheet) at which the record begins, ``_extra`` holds undeclared columns as ``{name: value}``.
+Empty text stays empty text; a field the file does not have is NULL. ``_line`` is the physical line (the row
+in a spreadsheet) at which the record begins, ``_extra`` holds undeclared columns as ``{name: value}``.
 """
 
 from __future__ import annotations
@@ -413,9 +414,7 @@ def _load_spreadsheet(job: _Job, tally: _Tally) -> None:
             return
         header = _check_header(job, cells)
     layout = Layout(len(header), len(header))
-    _copy(
-        job, layout, header, _sheet_batches(rows, layout, job.load_id), tally, lambda line, content: content
-    )
+    _copy(job, layout, header, _sheet_batches(rows, layout, job.load_id), tally, lambda reject: reject)
     if not tally.loaded and not tally.rejected:
         tally.remark = "0 rows: the sheet has only a header"
 
@@ -439,7 +438,7 @@ def _copy(
     header: list[str],
     batches: Iterator[Batch],
     tally: _Tally,
-    original: Callable[[int, bytes], bytes],
+    original: Callable[[Reject], Reject],
 ) -> None:
     """Copy the batches into raw and ops.rejects; undeclared columns go by way of a temporary table."""
     declared = {column.name for column in job.stream.columns}
@@ -485,15 +484,14 @@ def _copy_until(
     return True
 
 
-def _write_rejects(job: _Job, rejects: list[Reject], original: Callable[[int, bytes], bytes]) -> None:
+def _write_rejects(job: _Job, rejects: list[Reject], original: Callable[[Reject], Reject]) -> None:
     if not rejects:
         return
     statement = "copy ops.rejects (load_id, source, stream, stage, line, bytes, reason) from stdin"
     with job.connection.cursor() as cursor, cursor.copy(statement) as copy:
-        for reject in rejects:
-            content = original(reject.line, reject.content)
+        for reject in map(original, rejects):
             source, stream = job.stream.source, job.stream.name
-            copy.write_row((job.load_id, source, stream, "load", reject.line, content, reject.reason))
+            copy.write_row((job.load_id, source, stream, "load", reject.line, reject.content, reject.reason))
 
 
 def _create_stage(job: _Job, fields: int) -> tuple[sql.Composable, list[str]]:

@@ -13,7 +13,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,6 +21,7 @@ import numpy as np
 
 from callhouse.errors import SourceError
 from callhouse.sources.kinds import FileFormat, Stream
+from callhouse.sources.records import Reject
 
 BLOCK = 1 << 20
 SAMPLE = 1 << 16
@@ -116,13 +117,15 @@ class TextFile:
     blocks: Iterator[bytes]
     undecodable: dict[int, bytes] = field(default_factory=dict)
 
-    def original(self, line: int, content: bytes) -> bytes:
-        """The bytes of a line as they stand in the file."""
-        if line in self.undecodable:
-            return self.undecodable[line]
+    def original(self, reject: Reject) -> Reject:
+        """A reject with its bytes as they stand in the file."""
+        if reject.line in self.undecodable:
+            content = self.undecodable.pop(reject.line)
+            return Reject(reject.line, content, f"not valid {self.encoding}")
         if self.encoding == "utf-8":
-            return content
-        return content.decode(errors="replace").encode(self.encoding, errors="replace")
+            return reject
+        text = reject.content.decode(errors="replace")
+        return replace(reject, content=text.encode(self.encoding, errors="replace"))
 
 
 @contextmanager

@@ -1,0 +1,216 @@
+"""Landing files: bytes unchanged, once each, rebuildable without the database."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import json
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from callhouse import landing, raw
+from callhouse.errors import ConfigError, SourceError
+from callhouse.settings import Settings
+from callhouse.sources import files
+
+FROM, TO = datetime.date(2025, 3, 3), datetime.date(2025, 3, 4)
+SOURCES: dict[str, Any] = {
+    "crm": {
+        "kind": "delimited",
+        "streams": {
+            "cases": {"files": ["crm/cases*.csv"], "columns": ["no"]},
+            "notes": {"files": ["crm/notes*.csv"], "columns": ["no"], "required": False},
+        },
+    }
+}
+
+
+@pytest.fixture
+def settings(make_settings: Callable[..., Settings]) -> Settings:
+    made = make_settings(sources=SOURCES)
+    (made.data_dir / "crm").mkdir()
+    return made
+
+
+def put(settings: Settings, name: str, content: bytes) -> Path:
+    path = settings.data_dir / name
+    path.write_bytes(content)
+    return path
+
+
+def landed_paths(settings: Settings) -> list[str]:
+    return sorted(
+        p.relative_to(settings.landing_dir).as_posix() for p in settings.landing_dir.rglob("*") if p.is_file()
+    )
+
+
+def extract(settings: Settings) -> list[landing.LandedFile]:
+    return landing.extract(settings, "crm", FROM, TO)
+
+
+def test_a_file_is_landed_with_its_bytes_unchanged_and_a_manifest(
+    settings: Settings, connection: psycopg.Connection
+) -> None:
+    content = b"\xef\xbb\xbfno\r\n1\r\n\0\xff"
+    put(settings, "crm/cases März (1).csv", content)
+    (landed,) = extract(settings)
+    sha256 = hashlib.sha256(content).hexdigest()
+    assert landed.path == f"crm/cases/{sha256[:16]}__cases_M_rz_1_.csv"
+    assert (settings.landing_dir / landed.path).read_bytes() == content
+    manifest = json.loads((settings.landing_dir / f"{landed.path}.json").read_text(encoding="utf-8"))
+    assert manifest == {
+        "source": "crm",
+        "stream": "cases",
+        "path": landed.path,
+        "original_name": "cases März (1).csv",
+        "window_from": "2025-03-03",
+        "window_to": "2025-03-04",
+        "byte_count": len(content),
+        "sha256": sha256,
+        "landed_at": landed.landed_at.isoformat(),
+        "rows": None,
+    }
+    assert connection.execute(
+        "select path, sha256, byte_count, window_to from ops.landing_files"
+    ).fetchall() == [(landed.path, sha256, len(content), TO)]
+
+
+def test_the_same_bytes_again_under_another_name_make_no_second_copy(settings: Settings) -> None:
+    put(settings, "crm/cases_a.csv", b"no\n1\n")
+    (first,) = extract(settings)
+    before = landed_paths(settings)
+    put(settings, "crm/cases_b.csv", b"no\n1\n")
+    again = extract(settings)
+    assert [(file.path, file.is_new) for file in again] == [(first.path, False)] * 2
+    assert first.is_new
+    assert landed_paths(settings) == before
+
+
+def test_the_same_bytes_in_two_streams_are_two_landing_files(settings: Settings) -> None:
+    put(settings, "crm/cases.csv", b"no\n1\n")
+    put(settings, "crm/notes.csv", b"no\n1\n")
+    assert [file.stream for file in extract(settings)] == ["cases", "notes"]
+
+
+def test_an_empty_file_is_landed(settings: Settings) -> None:
+    put(settings, "crm/cases.csv", b"")
+    (landed,) = extract(settings)
+    assert landed.byte_count == 0
+
+
+def test_a_stream_that_never_delivered_is_an_error_that_says_what_to_do(settings: Settings) -> None:
+    with pytest.raises(SourceError, match=r"no file for crm\.cases \(crm/cases\*\.csv\)") as error:
+        extract(settings)
+    assert str(settings.data_dir) in error.value.where
+    assert "required: false" in error.value.do
+
+
+def test_a_stream_that_delivered_before_may_be_silent(settings: Settings) -> None:
+    path = put(settings, "crm/cases.csv", b"no\n1\n")
+    extract(settings)
+    path.unlink()
+    assert extract(settings) == []
+
+
+def test_what_can_be_landed_is_landed_before_a_missing_stream_is_reported(settings: Settings) -> None:
+    put(settings, "crm/notes.csv", b"no\n1\n")
+    with pytest.raises(SourceError):
+        extract(settings)
+    assert len(landed_paths(settings)) == 2
+
+
+def test_a_file_still_being_written_is_left_for_the_next_time(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = put(settings, "crm/cases.csv", b"no\n1\n")
+
+    def grow_while_copying(source: Path, target: Path) -> str:
+        sha256 = copy(source, target)
+        with path.open("ab") as file:
+            file.write(b"2\n")
+        return sha256
+
+    copy = landing._copy
+    with monkeypatch.context() as patch:
+        patch.setattr(landing, "_copy", grow_while_copying)
+        assert extract(settings) == []
+    assert landed_paths(settings) == []
+    (landed,) = extract(settings)
+    assert (settings.landing_dir / landed.path).read_bytes() == b"no\n1\n2\n"
+
+
+def test_a_link_that_leads_out_of_the_data_folder_is_refused(settings: Settings, tmp_path: Path) -> None:
+    secret = tmp_path / "secret.csv"
+    secret.write_bytes(b"no\n1\n")
+    (settings.data_dir / "crm" / "cases.csv").symlink_to(secret)
+    with pytest.raises(SourceError, match="leads out of the data folder"):
+        extract(settings)
+    assert landed_paths(settings) == []
+
+
+def test_a_copy_cut_short_by_a_kill_leaves_nothing_that_counts(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(settings, "crm/cases.csv", b"no\n1\n")
+
+    def kill(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(landing, "_write_manifest", kill)
+        with pytest.raises(KeyboardInterrupt):
+            extract(settings)
+    assert landing.register(settings) == 0
+    (landed,) = extract(settings)
+    assert landed.is_new
+    assert len(landed_paths(settings)) == 2
+
+
+def test_a_new_database_learns_its_landing_files_from_the_manifests(
+    settings: Settings, connection: psycopg.Connection
+) -> None:
+    put(settings, "crm/cases.csv", b"no\n1\n")
+    put(settings, "crm/notes.csv", b"no\n1\n")
+    extract(settings)
+    columns = "source, stream, path, original_name, window_from, window_to, byte_count, sha256, landed_at"
+    before = connection.execute(f"select {columns} from ops.landing_files order by path").fetchall()
+    connection.execute("delete from ops.landing_files")
+    assert landing.register(settings) == 2
+    assert landing.register(settings) == 0
+    assert connection.execute(f"select {columns} from ops.landing_files order by path").fetchall() == before
+    assert [result.rows_loaded for result in raw.load(settings)] == [1, 1]
+
+
+def test_a_damaged_manifest_is_named(settings: Settings) -> None:
+    put(settings, "crm/cases.csv", b"no\n1\n")
+    (landed,) = extract(settings)
+    manifest = settings.landing_dir / f"{landed.path}.json"
+    manifest.write_text("{")
+    with pytest.raises(SourceError, match=re.escape(str(manifest))):
+        landing.register(settings)
+
+
+def test_an_unknown_source_is_an_error_that_lists_the_known_ones(settings: Settings) -> None:
+    with pytest.raises(ConfigError, match="declared sources: crm"):
+        landing.extract(settings, "cti", FROM, TO)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
+def test_a_file_that_cannot_be_read_is_an_error_and_the_others_are_landed(settings: Settings) -> None:
+    put(settings, "crm/cases_a.csv", b"no\n1\n").chmod(0)
+    put(settings, "crm/cases_b.csv", b"no\n2\n")
+    with pytest.raises(SourceError, match="cannot be read"):
+        extract(settings)
+    assert len(landed_paths(settings)) == 2
+
+
+def test_a_folder_that_matches_is_no_file(settings: Settings) -> None:
+    (settings.data_dir / "crm" / "cases.csv").mkdir()
+    stream = landing.streams_of(settings.sources["crm"])["cases"]
+    assert files.find(stream, settings.data_dir) == []
