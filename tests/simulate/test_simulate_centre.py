@@ -295,7 +295,7 @@ def test_the_truth_of_the_half_hours_is_what_the_log_says(name: str, request: py
     for row in truth_of(out, "fct_queue_intervals"):
         queue, interval = row.pop("queue_id"), row.pop("interval_start_at")
         row.pop("business_date")
-        told[queue, interval] = +Counter({measure: int(figure) for measure, figure in row.items()})
+        told[queue, interval] = +Counter({measure: int(figure or 0) for measure, figure in row.items()})
     assert told == {key: +counts for key, counts in counted.items()}
 
 
@@ -411,26 +411,38 @@ def test_the_opening_hours_are_local_on_a_day_of_twenty_three_hours(tmp_path: Pa
 
 
 def test_a_cut_off_ends_the_log_and_leaves_calls_in_progress(tmp_path: Path) -> None:
-    instant = epoch("2026-03-03 11:00:00")
-    plan = replace(WEEK, cut_off=datetime(2026, 3, 3, 11), agents=6)
-    simulate(replace(plan, cut_off=None), tmp_path / "whole")
-    simulate(plan, tmp_path / "cut")
-    whole = [line for line in lines_of(tmp_path / "whole") if int(line[0]) < instant]
-    assert lines_of(tmp_path / "cut") == whole
-    outcomes = Counter(visit.outcome for visit in visits_of(tmp_path / "cut"))
-    told = Counter(row["outcome"] for row in truth_of(tmp_path / "cut", "fct_queue_visits"))
-    assert told == outcomes
-    assert told["in_progress"] > 0
-    open_legs = [row for row in truth_of(tmp_path / "cut", "fct_agent_legs") if not row["ended_at"]]
-    assert open_legs
-    assert {row["talk_seconds"] for row in open_legs} == {""}
+    plan = replace(WEEK, agents=6)
+    simulate(plan, tmp_path / "whole")
+    second_day = epoch("2026-03-03 11:00:00")
+    long_wait = next(
+        visit for visit in visits_of(tmp_path / "whole") if visit.entered > second_day and visit.wait > 9
+    )
+    instant = long_wait.entered + 5
+    cut_off = datetime.fromtimestamp(instant, SHANGHAI)
+    simulate(replace(plan, cut_off=cut_off), tmp_path / "cut")
+    simulate(replace(plan, cut_off=cut_off.replace(tzinfo=None)), tmp_path / "local")
+    assert files_of(tmp_path / "cut") == files_of(tmp_path / "local")
+    assert lines_of(tmp_path / "cut") == [
+        line for line in lines_of(tmp_path / "whole") if int(line[0]) < instant
+    ]
+    visits = visits_of(tmp_path / "cut")
+    told = truth_of(tmp_path / "cut", "fct_queue_visits")
+    assert Counter(row["outcome"] for row in told) == Counter(visit.outcome for visit in visits)
+    waiting = {row["contact_id"] for row in told if row["outcome"] == "in_progress"}
+    assert long_wait.call_id in waiting
+    talking = {
+        row["contact_id"] for row in told if row["outcome"] == "answered" and row["talk_seconds"] == ""
+    }
+    assert talking
+    contacts = truth_of(tmp_path / "cut", "fct_contacts")
+    is_open = {row["contact_id"] for row in contacts if row["is_in_progress"] == "true"}
+    assert is_open == waiting | talking
+    assert {row["outcome"] for row in contacts if row["contact_id"] in is_open} == {"in_progress"}
     assert not list(tmp_path.glob("cut/*/*20260304*"))
-    for stream, column in (
-        ("crm/surveys", "answered_at"),
-        ("crm/cases", "updated_at"),
-        ("attendance/punches", "punched_at"),
-    ):
-        for row in rows_of(tmp_path / "cut" / f"{stream}-20260303.csv"):
+    for name, column in (
+        ("crm/surveys", "answered_at"), ("crm/cases", "updated_at"), ("attendance/punches", "punched_at"),
+    ):  # fmt: skip
+        for row in rows_of(tmp_path / "cut" / f"{name}-20260303.csv"):
             assert epoch(row[column]) < instant
 
 
@@ -480,7 +492,7 @@ def test_the_truth_of_the_agents_days_is_what_the_files_say(
     told = {}
     for row in truth_of(out, "fct_agent_days"):
         key = row.pop("agent_id"), row.pop("business_date")
-        told[key] = +Counter({measure: int(figure) for measure, figure in row.items()})
+        told[key] = +Counter({measure: int(figure or 0) for measure, figure in row.items()})
     assert told == {key: +counts for key, counts in counted.items()}
 
 
@@ -507,9 +519,9 @@ def test_the_truth_of_attendance_is_what_shifts_and_punches_say(week: Path) -> N
         assert row["first_in_at"] == (utc(min(near)) if near else "")
         assert row["last_out_at"] == (utc(max(near)) if near else "")
         assert row["present_seconds"] == str(present)
-        assert row["late_seconds"] == str(max(0, min(near) - start) if near else 0)
+        assert row["late_seconds"] == (str(max(0, min(near) - start)) if near else "")
         absent += not near
-        late += row["late_seconds"] != "0"
+        late += row["late_seconds"] not in ("", "0")
     assert absent
     assert late
 

@@ -108,6 +108,13 @@ class Visit:
         self.leave_at = self.offered_at = self.ring_ends = 0
         self.leave_kind = self.channel = ""
 
+    @property
+    def talk_seconds(self) -> int | None:
+        """None while it is not known: the caller waits or talks."""
+        if self.outcome == "in_progress":
+            return None
+        return self.legs[-1].talk if self.outcome == "answered" else 0
+
 
 class Agent:
     """A person at work: one duty at a time."""
@@ -493,9 +500,9 @@ class _Centre:
                 self.truth.contact(call, last.legs[-1].ended_at if between_queues else None)
             for agent in self.agents:
                 if agent.state != "off":
-                    self.truth.logged_in(agent.person.agent_id, agent.login, self.cut_off)
+                    self.truth.logged_in(agent.person.agent_id, agent.login, self.log.last_at)
                 if agent.state == "paused":
-                    self.truth.paused(agent.person.agent_id, agent.paused_since, self.cut_off)
+                    self.truth.paused(agent.person.agent_id, agent.paused_since, self.log.last_at)
         for duty in self.duties.values():
             self.attendance.went_home(duty, None)
         if self.truth:

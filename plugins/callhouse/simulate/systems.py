@@ -39,6 +39,7 @@ class QueueLog:
     def __init__(self, clock: Clock, outputs: Outputs, first_day: date) -> None:
         self._clock, self._outputs = clock, outputs
         self.line_count = 0
+        self.last_at = 0  # of the newest line
         self._file: TextIO
         self._next_day = first_day
         self._until = 0
@@ -61,6 +62,7 @@ class QueueLog:
         if at >= self._until:
             self.rotate(self._clock.day(at))
         self.line_count += 1
+        self.last_at = at
         self._file.write(f"{at}|{rest}\n")
 
 
@@ -201,15 +203,14 @@ class Attendance:
 
     def went_home(self, duty: Duty, logoff: int | None) -> None:
         """The agent of this duty logged off (``None``: was still logged in when the data ended)."""
-        out = None if logoff is None else logoff + duty.walk_out
-        if out is not None and not self._punch(duty, out, "out"):
-            out = None
+        if logoff is not None:
+            self._punch(duty, logoff + duty.walk_out, "out")
         if self._truth:
-            self._shift_ended(duty, out)
+            self._shift_ended(duty, logoff)
 
-    def _punch(self, duty: Duty, at: int, direction: str) -> bool:
+    def _punch(self, duty: Duty, at: int, direction: str) -> None:
         if at >= self._end:
-            return False
+            return
         row = (
             duty.person.agent_id,
             self._clock.local(at),
@@ -217,16 +218,9 @@ class Attendance:
             "北门" if direction == "in" else "South gate, 1F",
         )
         self._punches.write(self._clock.day(at), row)
-        return True
 
-    def _shift_ended(self, duty: Duty, last_out: int | None) -> None:
+    def _shift_ended(self, duty: Duty, logoff: int | None) -> None:
         assert self._truth is not None
-        exported = [(at, direction) for at, direction in duty.punches if at < self._end]
-        outs = [at for at, direction in exported if direction == "out"] + (
-            [last_out] if last_out is not None else []
-        )
-        in_window = (at for at in reversed(outs) if at <= duty.planned_end + _PUNCH_WINDOW)
-        self._truth.attendance(
-            duty.person.agent_id, duty.day, duty.person.shift_code, (duty.planned_start, duty.planned_end),
-            (exported[0][0] if exported else None, next(in_window, None)),
-        )  # fmt: skip
+        punches = [at for at, _ in duty.punches] + ([] if logoff is None else [logoff + duty.walk_out])
+        known = [at for at in punches if at < self._end and at <= duty.planned_end + _PUNCH_WINDOW]
+        self._truth.attendance(duty, known[0] if known else None, known[-1] if known else None)

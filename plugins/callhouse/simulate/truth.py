@@ -10,18 +10,22 @@ What the figures mean (KPI conventions; T and S from the plan):
   and on the local date of its entry, a contact on the local date of its start;
 - a leg is an offer that rang: an answered one, or a missed one (a member that could not be rung at all, and a
   ring cut short by the caller, are no missed offers); it counts whole on the local date of the offer;
-- a contact is ``answered`` when any of its visits was, else it has its last visit's outcome;
+- a contact is ``answered`` when any of its visits was, else it has its last visit's outcome; while it is
+  open it is ``in_progress``;
 - login and pause seconds are clipped at local midnight;
-- what was open at ``cut_off``: waiting is ``in_progress``, talking is ``answered`` with unknown talk time.
+- at ``cut_off`` a visit still waiting is ``in_progress``, one still talking is ``answered`` with unknown talk
+  time; agents are logged in and paused until the log's last line, for nothing is known beyond it.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from datetime import date
 from typing import TYPE_CHECKING
 
 from callhouse.simulate.output import CsvFile, Outputs
+from callhouse.simulate.people import Duty
 from callhouse.simulate.plan import Clock, Plan, utc
 
 if TYPE_CHECKING:
@@ -36,9 +40,9 @@ _COUNTS = (
 )  # fmt: skip
 _DURATIONS = ("talk_seconds", "hold_seconds", "after_call_seconds")
 _WAITS = ("wait_seconds", "answered_wait_seconds", "abandoned_wait_seconds")
+_OF_SHIFT = ("scheduled_seconds", "present_seconds")  # empty on a day without a shift
 _AGENT_DAY = (
-    "answered_count", "missed_count", *_DURATIONS, "logged_in_seconds", "paused_seconds", "scheduled_seconds",
-    "present_seconds",
+    "answered_count", "missed_count", *_DURATIONS, "logged_in_seconds", "paused_seconds", *_OF_SHIFT,
 )  # fmt: skip
 
 COLUMNS: dict[str, tuple[str, ...]] = {
@@ -87,6 +91,7 @@ class Truth:
             for mart, columns in COLUMNS.items()
         }
         self._intervals: dict[tuple[int, str], list[int]] = defaultdict(lambda: [0] * len(_INTERVAL_INDEX))
+        self._shifts: set[tuple[date, str]] = set()
         self._agent_days: dict[tuple[date, str], list[int]] = defaultdict(lambda: [0] * len(_AGENT_DAY))
 
     def contact(self, call: Call, ended_at: int | None) -> None:
@@ -96,50 +101,48 @@ class Truth:
             self._visit(call, visit, number)
         legs = [leg for visit in visits for leg in visit.legs]
         agents = [leg.agent_id for leg in legs if leg.is_answered]
+        is_open = ended_at is None
+        outcome = "in_progress" if is_open else "answered" if agents else visits[-1].outcome
         self._files["fct_contacts"].write((
             SOURCE, call.contact_id, self._clock.day(visits[0].entered_at).isoformat(), "voice", "inbound",
             call.customer_id, utc(visits[0].entered_at), utc(ended_at), "", visits[0].queue.queue_id,
             visits[-1].queue.queue_id, agents[0] if agents else "", agents[-1] if agents else "", len(visits),
-            len(legs),
-            "answered" if agents else visits[-1].outcome, "true" if ended_at is None else "false",
-            sum(visit.wait or 0 for visit in visits) if visits[-1].wait is not None else "",
-            sum(leg.talk or 0 for leg in legs), 0, 0, "", "",
+            len(legs), outcome, "true" if is_open else "false", _sum_of_known(visit.wait for visit in visits),
+            *_durations(_sum_of_known(visit.talk_seconds for visit in visits)), "", "",
         ))  # fmt: skip
 
     def _visit(self, call: Call, visit: Visit, number: int) -> None:
-        wait, outcome, talk = visit.wait, visit.outcome, 0
-        agent_id: str = ""
+        wait, outcome, agent_id = visit.wait, visit.outcome, ""
         for leg_number, leg in enumerate(visit.legs, 1):
             day = self._clock.day(leg.offered_at)
-            talk_seconds = "" if leg.talk is None else leg.talk
             self._files["fct_agent_legs"].write((
                 SOURCE, call.contact_id, number, day.isoformat(), visit.queue.queue_id, leg.agent_id,
                 leg_number, utc(leg.offered_at), leg.ring, "answered" if leg.is_answered else "missed",
-                utc(leg.offered_at + leg.ring) if leg.is_answered else "", utc(leg.ended_at), talk_seconds,
-                0, 0, leg.hung_up_by, "blind" if leg.transfer_target else "", leg.transfer_target,
+                utc(leg.offered_at + leg.ring) if leg.is_answered else "", utc(leg.ended_at),
+                *_durations(leg.talk), leg.hung_up_by, "blind" if leg.transfer_target else "",
+                leg.transfer_target,
             ))  # fmt: skip
             self._add_agent(leg.agent_id, day, "answered_count" if leg.is_answered else "missed_count", 1)
+            self._add_agent(leg.agent_id, day, "talk_seconds", leg.talk or 0)
             if leg.is_answered:
-                agent_id, talk = leg.agent_id, leg.talk or 0
-                self._add_agent(leg.agent_id, day, "talk_seconds", talk)
+                agent_id = leg.agent_id
         in_threshold = wait is not None and wait <= self._plan.threshold_seconds
         is_short = wait is not None and wait <= self._plan.short_abandon_seconds
         counts = (
             1, *(int(outcome == name) for name in OUTCOMES), int(outcome == "answered" and in_threshold),
             int(outcome == "abandoned" and in_threshold), int(outcome == "abandoned" and is_short),
         )  # fmt: skip
-        talk_is_open = bool(visit.legs) and visit.legs[-1].talk is None
         interval = self._clock.half_hour(visit.entered_at)
         self._files["fct_queue_visits"].write((
             SOURCE, call.contact_id, self._clock.day(visit.entered_at).isoformat(), utc(interval),
             visit.queue.queue_id, agent_id, number, utc(visit.entered_at),
-            utc(None if wait is None else visit.entered_at + wait),
-            "" if wait is None else wait, outcome, visit.reason, *counts, "" if talk_is_open else talk, 0, 0,
+            utc(None if wait is None else visit.entered_at + wait), "" if wait is None else wait, outcome,
+            visit.reason, *counts, *_durations(visit.talk_seconds),
         ))  # fmt: skip
         known = wait or 0
         measures = (
             *counts, known, known * int(outcome == "answered"), known * int(outcome == "abandoned"),
-            talk, 0, 0,
+            visit.talk_seconds or 0, 0, 0,
         )  # fmt: skip
         totals = self._intervals[interval, visit.queue.queue_id]
         for index, measure in enumerate(measures):
@@ -172,33 +175,41 @@ class Truth:
             utc(answered_at), int(1 <= score <= max_score), int(score / max_score >= 0.8),
         ))  # fmt: skip
 
-    def attendance(
-        self,
-        agent_id: str,
-        day: date,
-        shift_code: str,
-        planned: tuple[int, int],
-        punched: tuple[int | None, int | None],
-    ) -> None:
-        """One planned shift: first punch in and last punch out, ``None`` where there was none."""
-        (start, end), (first_in, last_out) = planned, punched
-        present = 0
+    def attendance(self, duty: Duty, first_in: int | None, last_out: int | None) -> None:
+        """One planned shift, with its first and last punch (``None`` for an absent agent)."""
+        start, end, agent_id = duty.planned_start, duty.planned_end, duty.person.agent_id
+        present, late = 0, ""
         if first_in is not None and last_out is not None:
             present = max(0, min(end, last_out) - max(start, first_in))
-        late = max(0, first_in - start) if first_in is not None else 0
+            late = str(max(0, first_in - start))
         self._files["fct_attendance"].write((
-            agent_id, day.isoformat(), shift_code, utc(start), utc(end), utc(first_in), utc(last_out), 1,
-            int(first_in is not None), end - start, present, late,
+            agent_id, duty.day.isoformat(), duty.person.shift_code, utc(start), utc(end), utc(first_in),
+            utc(last_out), 1, int(first_in is not None), end - start, present, late,
         ))  # fmt: skip
-        self._add_agent(agent_id, day, "scheduled_seconds", end - start)
-        self._add_agent(agent_id, day, "present_seconds", present)
+        self._shifts.add((duty.day, agent_id))
+        self._add_agent(agent_id, duty.day, "scheduled_seconds", end - start)
+        self._add_agent(agent_id, duty.day, "present_seconds", present)
 
     def finish(self) -> None:
         for (interval, queue_id), totals in sorted(self._intervals.items()):
             day = self._clock.day(interval).isoformat()
             self._files["fct_queue_intervals"].write((queue_id, utc(interval), day, *totals))
-        for (day_of_agent, agent_id), totals in sorted(self._agent_days.items()):
-            self._files["fct_agent_days"].write((agent_id, day_of_agent.isoformat(), *totals))
+        for (date_of_agent, agent_id), totals in sorted(self._agent_days.items()):
+            row: list[int | str] = [*totals]
+            if (date_of_agent, agent_id) not in self._shifts:
+                row[-len(_OF_SHIFT) :] = [""] * len(_OF_SHIFT)
+            self._files["fct_agent_days"].write((agent_id, date_of_agent.isoformat(), *row))
 
     def _add_agent(self, agent_id: str, day: date, measure: str, amount: int) -> None:
         self._agent_days[day, agent_id][_AGENT_DAY_INDEX[measure]] += amount
+
+
+def _sum_of_known(figures: Iterable[int | None]) -> int | str:
+    """The sum of what is known, empty when nothing is."""
+    known = [figure for figure in figures if figure is not None]
+    return sum(known) if known else ""
+
+
+def _durations(talk: int | str | None) -> tuple[int | str, int | str, int | str]:
+    """Talk, hold and after-call seconds. Asterisk logs no hold and no after-call time: 0 at the end."""
+    return ("", "", "") if talk is None or talk == "" else (talk, 0, 0)
