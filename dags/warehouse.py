@@ -37,39 +37,39 @@ def warehouse_daily() -> None:
     def load() -> int:
         from callhouse import raw, runs
 
-        run_id = runs.begin(settings, *business_dates(settings), "warehouse_daily")
-        with recorded(settings, run_id):
-            raw.load(settings, run_id)
-        return run_id
+        run = runs.begin(settings, *business_dates(settings), "warehouse_daily")
+        with recorded(settings, run):
+            raw.load(settings, run)
+        return run
 
     @run_step(settings)
-    def stage(run_id: int) -> None:
+    def stage(run: int) -> None:
         from callhouse import transform
 
-        transform.stage(settings, run_id)
+        transform.stage(settings, run)
 
     @run_step(settings)
-    def check(run_id: int, layer: str) -> None:
+    def check(run: int, layer: str) -> None:
         from callhouse import quality
 
-        hold_if_nothing_passed(quality.check(settings, run_id, layer))
+        hold_if_nothing_passed(quality.check(settings, run, layer))
 
     @run_step(settings)
-    def build(run_id: int) -> None:
+    def build(run: int) -> None:
         from callhouse import transform
 
-        transform.build(settings, run_id)
+        transform.build(settings, run)
 
     @run_step(settings, outlets=[MARTS])
-    def publish(run_id: int) -> None:
+    def publish(run: int) -> None:
         from callhouse import publish
 
-        publish.publish(settings, run_id)
+        publish.publish(settings, run)
 
-    run_id = load()
-    check_staging = check.override(task_id="check_staging")(run_id, "staging")
-    check_build = check.override(task_id="check_build")(run_id, "build")
-    chain(stage(run_id), check_staging, build(run_id), check_build, publish(run_id))
+    run = load()
+    check_staging = check.override(task_id="check_staging")(run, "staging")
+    check_build = check.override(task_id="check_build")(run, "build")
+    chain(stage(run), check_staging, build(run), check_build, publish(run))
 
 
 warehouse_daily()

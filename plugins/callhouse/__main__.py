@@ -55,6 +55,14 @@ class Choice:
         return settings
 
 
+def _version(is_wanted: bool) -> None:
+    if is_wanted:
+        from importlib.metadata import version
+
+        print(f"callhouse {version('callhouse')}")
+        raise typer.Exit
+
+
 @app.callback()
 def options(
     context: typer.Context,
@@ -67,10 +75,10 @@ def options(
     home: Annotated[
         Path | None, typer.Option(help="Database, landing files, outbox, logs (CALLHOUSE_HOME).")
     ] = None,
-    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
-    debug: Annotated[
-        bool, typer.Option("--debug", help="Show the traceback of an unexpected error.")
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_version, is_eager=True)
     ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show an unexpected error's traceback.")] = False,
 ) -> None:
     context.obj = Choice(config, data, home)
 
@@ -211,7 +219,7 @@ def backfill(
         raise ConfigError(
             "a backfill is made by a running Airflow, and none runs here",
             where=str(settings.home),
-            do="`callhouse up` starts it; `callhouse backfill … --once` does all dates in one pass without it",
+            do="`callhouse up` starts one; `--once` does all dates in one pass without it",
         )
     number = airflow_server.backfill(settings, dag, first, last)
     if as_json:
@@ -467,7 +475,8 @@ def _made(settings: Settings, summary: RunSummary) -> dict[str, Any]:
             if has_marts
             else None,
             "reports": column(
-                "select distinct path from ops.deliveries where period_to between %s and %s and path is not null",
+                "select distinct path from ops.deliveries"
+                " where period_to between %s and %s and path is not null",
                 *dates,
             ),
         }
@@ -544,11 +553,6 @@ def main(arguments: list[str] | None = None) -> None:
 
 def execute(arguments: list[str]) -> int:
     """Run one command; its exit code. Errors are shown, never raised."""
-    if "--version" in arguments[:1]:
-        from importlib.metadata import version
-
-        print(f"callhouse {version('callhouse')}")
-        return 0
     as_json, debug = "--json" in arguments, "--debug" in arguments
     try:
         return int(app(args=arguments, prog_name="callhouse", standalone_mode=False) or 0)

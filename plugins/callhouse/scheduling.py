@@ -140,13 +140,13 @@ def step(**options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 
 
 def run_step(settings: Settings, **options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """A `step` whose first argument is the run's id, and whose failure is `recorded` in `ops.runs`."""
+    """A `step` whose first argument is the run's id (`run_id` is Airflow's word for its own), and whose failure is `recorded` in `ops.runs`."""
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
-        def within_run(run_id: int, *args: Any) -> Any:
-            with recorded(settings, run_id):
-                return function(run_id, *args)
+        def within_run(run: int, *args: Any) -> Any:
+            with recorded(settings, run):
+                return function(run, *args)
 
         return step(**options)(within_run)
 
