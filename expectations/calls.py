@@ -10,12 +10,16 @@ _MEASURES = (
     "short_abandoned_count", "wait_seconds", "talk_seconds", "hold_seconds", "after_call_seconds",
 )  # fmt: skip
 
-# Keys are compared by a hash of 64 bits: sorting a million texts takes five times as long.
+# Grouping takes half the time of count(distinct), which sorts.
 _COUNTED_ONCE = """
-select business_date, count(*) as checked_count,
-  count(*) - count(distinct hashtextextended({key}::text, 0)) as violation_count
-from build.{table}
-where business_date = any(%(dates)s)
+select business_date, sum(row_count)::bigint as checked_count,
+  (sum(row_count) - count(*))::bigint as violation_count
+from (
+  select business_date, {key}, count(*) as row_count
+  from build.{table}
+  where business_date = any(%(dates)s)
+  group by business_date, {key}
+) as keys
 group by business_date
 """
 
@@ -65,14 +69,13 @@ rule(
 rule(
     "contacts_end_after_they_start",
     Principle.LOGICAL,
-    "critical",
-    en="At most one contact in a hundred ends before it starts.",
-    zh="结束早于开始的联络不超过百分之一。",
+    "warning",
+    en="A contact does not end before it starts.",
+    zh="联络的结束不早于开始。",
     stage="build",
     subject="fct_contacts",
     where="ended_at is not null",
     violates="ended_at < started_at",
-    tolerance=0.01,
     remedy="Check the source's times around midnight and its time zone.",
 )
 
@@ -231,14 +234,13 @@ rule(
 rule(
     "visits_end_after_they_start",
     Principle.LOGICAL,
-    "critical",
-    en="At most one visit in a hundred leaves its queue before entering it.",
-    zh="离开早于进入的排队不超过百分之一。",
+    "warning",
+    en="A caller does not leave a queue before entering it.",
+    zh="离开队列不早于进入队列。",
     stage="build",
     subject="fct_queue_visits",
     where="left_at is not null",
     violates="left_at < entered_at",
-    tolerance=0.01,
     remedy="Check the source's times around midnight and its time zone.",
 )
 

@@ -19,8 +19,9 @@ from expectations import crucial
 MONDAY = date(2024, 3, 4)
 TUESDAY = date(2024, 3, 5)
 
-LEFT_EARLY = """
-update build.fct_queue_visits set left_at = entered_at - interval '1 second' where outcome = 'abandoned'
+NEGATIVE = """
+update build.fct_queue_visits set hold_seconds = -1 where outcome = 'abandoned';
+update build.fct_queue_intervals set hold_seconds = -1 where abandoned_count = 1
 """
 
 
@@ -73,29 +74,27 @@ def test_clean_days_pass_both_stages_and_every_result_is_kept(settings: Settings
 
 
 def test_a_critical_failure_holds_its_date_and_no_other(settings: Settings, execute: Any) -> None:
-    execute(LEFT_EARLY)
+    execute(NEGATIVE)
     result = quality.check(settings, 1, "build")
     assert (result.passed, result.held) == ([TUESDAY], [MONDAY])
-    assert outcomes(result, "visits_end_after_they_start") == {MONDAY: "fail", TUESDAY: "pass"}
-    assert states(execute) == {MONDAY: ("held", "visits_end_after_they_start"), TUESDAY: ("pending", None)}
+    assert outcomes(result, "seconds_are_not_negative") == {MONDAY: "fail", TUESDAY: "pass"}
+    assert states(execute) == {MONDAY: ("held", "seconds_are_not_negative"), TUESDAY: ("pending", None)}
     assert execute(
         "select checked_count, violation_count, detail from marts.quality_latest"
-        " where rule = 'visits_end_after_they_start' and business_date = '2024-03-04'"
+        " where rule = 'seconds_are_not_negative' and business_date = '2024-03-04'"
     ) == [(2, 1, "1 of 2")]
 
 
 def test_a_held_date_that_passes_the_next_time_is_pending_again(settings: Settings, execute: Any) -> None:
-    execute(LEFT_EARLY)
+    execute(NEGATIVE)
     assert quality.check(settings, 1, "build").held == [MONDAY]
-    execute(
-        "update build.fct_queue_visits set left_at = entered_at + interval '3 seconds' where outcome = 'abandoned'"
-    )
+    execute(NEGATIVE.replace("-1", "0"))
     assert quality.check(settings, 1, "build").held == []
     assert states(execute)[MONDAY] == ("pending", None)
 
 
 def test_a_held_date_stays_held_since_the_first_time(settings: Settings, execute: Any) -> None:
-    execute(LEFT_EARLY)
+    execute(NEGATIVE)
     quality.check(settings, 1, "build")
     since = execute("select since from ops.affected_dates where state = 'held'")
     quality.check(settings, 1, "build")
@@ -104,7 +103,8 @@ def test_a_held_date_stays_held_since_the_first_time(settings: Settings, execute
 
 def test_what_staging_holds_stays_held_when_the_build_is_good(settings: Settings, execute: Any) -> None:
     execute(
-        "update staging.stg_asterisk_queue_log__events set event_at = '1970-01-01Z' where business_date = '2024-03-05'"
+        "update staging.stg_asterisk_queue_log__events set event_at = '1970-01-01Z'"
+        " where business_date = '2024-03-05'"
     )
     assert quality.check(settings, 1, "staging").held == [TUESDAY]
     result = quality.check(settings, 1, "build")
@@ -141,6 +141,10 @@ def test_warnings_and_infos_never_hold(settings: Settings, execute: Any, extra_r
         {"query": "select null::date, 1, 1"},
         {"query": "select business_date, 'many', 0 from build.fct_contacts"},
         {"query": "select date '2024-03-04', 1, null::bigint"},
+        {"query": "select date '2024-03-04', 1"},
+        {"query": "select business_date, 1, 1 from build.fct_contacts where outcome like '%a'"},
+        {"query": "select business_date, 1, %(no_such_parameter)s from build.fct_contacts"},
+        {"query": "delete from build.fct_contacts returning business_date, 1::bigint, 0::bigint"},
         {"query": "selct"},
     ],
     ids=lambda form: str(form),
@@ -191,7 +195,8 @@ def test_no_dates_give_no_results(settings: Settings, execute: Any) -> None:
 
 def test_another_runs_figures_are_refused(settings: Settings, execute: Any) -> None:
     execute(
-        "insert into ops.runs (label, date_from, date_to, state) select label, date_from, date_to, state from ops.runs"
+        "insert into ops.runs (label, date_from, date_to, state)"
+        " select label, date_from, date_to, state from ops.runs"
     )
     with pytest.raises(WarehouseError, match="run 2 has no figures in schema build: they are of run 1"):
         quality.check(settings, 2, "build")
@@ -212,14 +217,14 @@ def test_no_value_of_a_row_reaches_great_expectations(
         return seen[-1]
 
     monkeypatch.setattr(Batch, "validate", remember)
-    execute(LEFT_EARLY)
+    execute(NEGATIVE)
     execute("update build.fct_contacts set contact_id = '13912345678'")
     quality.check(settings, 1, "build")
     assert len(seen) == 1
     assert {json.dumps(each.result) for each in seen[0].results} == {"{}"}
     assert "13912345678" not in json.dumps(seen[0].to_json_dict())
     failed = [each for each in seen[0].results if not each.success]
-    assert [each.expectation_config.meta["rule"] for each in failed] == ["visits_end_after_they_start"]
+    assert [each.expectation_config.meta["rule"] for each in failed] == ["seconds_are_not_negative"]
     assert failed[0].expectation_config.meta["principle"] == "logical"
     assert failed[0].expectation_config.severity == "critical"
 

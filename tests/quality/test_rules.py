@@ -32,13 +32,15 @@ PLANTED = {
     "rejects_have_a_reason": "update ops.rejects set reason = ' ' where line = 1",
     "rejected_rows_are_kept": "delete from ops.rejects where line = 1",
     "few_rows_are_rejected": """
-        update ops.loads set rows_in = rows_in + 12, rows_rejected = rows_rejected + 12 where stream = 'queue_log';
+        update ops.loads set rows_in = rows_in + 12, rows_rejected = rows_rejected + 12
+        where stream = 'queue_log';
         insert into ops.rejects (load_id, source, stream, stage, line, bytes, reason)
         select load_id, source, stream, 'staging', line, 'x', 'no time'
         from ops.loads, generate_series(3, 14) as lines (line) where stream = 'queue_log'
         """,
     "rejects_stay_below_a_tenth": """
-        update ops.loads set rows_in = rows_in + 200, rows_rejected = rows_rejected + 200 where stream = 'queue_log';
+        update ops.loads set rows_in = rows_in + 200, rows_rejected = rows_rejected + 200
+        where stream = 'queue_log';
         insert into ops.rejects (load_id, source, stream, stage, line, bytes, reason)
         select load_id, source, stream, 'staging', line, 'x', 'no time'
         from ops.loads, generate_series(3, 202) as lines (line) where stream = 'queue_log'
@@ -51,7 +53,8 @@ PLANTED = {
         update ops.runs set date_to = '2024-03-06';
         """,
     "event_times_are_plausible": """
-        update staging.stg_asterisk_queue_log__events set event_at = '1970-01-01 00:00Z' where business_date = '2024-03-04'
+        update staging.stg_asterisk_queue_log__events set event_at = '1970-01-01 00:00Z'
+        where business_date = '2024-03-04'
         """,
     # rhythm
     "the_date_has_calls": "update ops.build_state set dates = '{2024-03-04,2024-03-05,2024-03-06}'",
@@ -75,20 +78,27 @@ PLANTED = {
     "status_agrees_with_the_target": """
         update build.kpi_values set status = 'met' where status = 'missed' and period_type = 'day'
         """,
-    "definitions_are_unchanged": "update build.dim_kpi set definition_hash = 'x' where kpi_id = 'service_level_f3'",
+    "definitions_are_unchanged": """
+        update build.dim_kpi set definition_hash = 'x' where kpi_id = 'service_level_f3'
+        """,
     "three_periods_can_be_compared": "delete from marts.kpi_values where period_start_date = '2024-02-19'",
     "days_are_the_sum_of_their_half_hours": """
         update build.kpi_values set denominator = denominator - 1
-        where kpi_id = 'service_level_f3' and period_type = 'half_hour' and period_start_at = '2024-03-04 01:30Z'
+       
+        where kpi_id = 'service_level_f3' and period_type = 'half_hour'
+          and period_start_at = '2024-03-04 01:30Z'
         """,
     "ratios_lie_between_zero_and_one": """
         update build.kpi_values set value = 1.01, numerator = 1.01
         where kpi_id = 'satisfaction' and period_start_date = '2024-03-05'
         """,
     # contacts
-    "contacts_are_counted_once": "insert into build.fct_contacts select * from build.fct_contacts where contact_id = 'c3'",
+    "contacts_are_counted_once": """
+        insert into build.fct_contacts select * from build.fct_contacts where contact_id = 'c3'
+        """,
     "contact_times_are_plausible": """
-        update build.fct_contacts set started_at = now() + interval '2 days', ended_at = null where contact_id = 'c1'
+        update build.fct_contacts set started_at = now() + interval '2 days', ended_at = null
+        where contact_id = 'c1'
         """,
     "contacts_end_after_they_start": """
         update build.fct_contacts set ended_at = started_at - interval '1 second' where contact_id = 'c1'
@@ -98,12 +108,13 @@ PLANTED = {
     "visits_are_counted_once": """
         insert into build.fct_queue_visits select * from build.fct_queue_visits where outcome = 'abandoned';
         update build.fct_queue_intervals
-        set offered_count = 2, abandoned_count = 2, abandoned_in_threshold_count = 2, short_abandoned_count = 2,
-          wait_seconds = 6
+        set offered_count = 2, abandoned_count = 2, abandoned_in_threshold_count = 2,
+          short_abandoned_count = 2, wait_seconds = 6
         where abandoned_count = 1
         """,
     "intervals_equal_their_visits": """
-        update build.fct_queue_intervals set wait_seconds = wait_seconds + 1 where business_date = '2024-03-04'
+        update build.fct_queue_intervals set wait_seconds = wait_seconds + 1
+        where business_date = '2024-03-04'
         """,
     "every_visit_has_its_contact": "delete from build.fct_contacts where contact_id = 'c2'",
     "every_visit_has_its_queue": "delete from build.dim_queue",
@@ -124,7 +135,8 @@ PLANTED = {
         update build.fct_queue_intervals set abandoned_in_threshold_count = 0 where abandoned_count = 1
         """,
     "visits_end_after_they_start": """
-        update build.fct_queue_visits set left_at = entered_at - interval '1 second' where outcome = 'abandoned'
+        update build.fct_queue_visits set left_at = entered_at - interval '1 second'
+        where outcome = 'abandoned'
         """,
     "seconds_are_not_negative": """
         update build.fct_queue_visits set hold_seconds = -1 where outcome = 'abandoned';
@@ -135,7 +147,8 @@ PLANTED = {
         """,
     "talks_last_at_most_a_shift": """
         update build.fct_queue_visits set talk_seconds = 28801 where entered_at = '2024-03-04 01:05Z';
-        update build.fct_queue_intervals set talk_seconds = 28801 where interval_start_at = '2024-03-04 01:00Z'
+        update build.fct_queue_intervals set talk_seconds = 28801
+        where interval_start_at = '2024-03-04 01:00Z'
         """,
     # agents
     "answered_legs_belong_to_answered_visits": """
@@ -143,15 +156,26 @@ PLANTED = {
           left_at, left_at from build.fct_queue_visits where outcome = 'abandoned'
         """,
     "agents_talk_to_one_caller_at_a_time": """
-        update build.fct_agent_legs set ended_at = '2024-03-05 01:40:06Z' where answered_at = '2024-03-05 01:05:20Z'
+        update build.fct_agent_legs set ended_at = '2024-03-05 01:40:06Z'
+        where answered_at = '2024-03-05 01:05:20Z'
         """,
     # people
-    "answered_visits_have_an_agent": "update build.dim_agent set agent_id = 'ANO_SERVERT' where agent_id = '1001'",
-    "scores_lie_within_their_scale": "update build.fct_surveys set score = 6, valid_count = 0 where score = 5",
+    "answered_visits_have_an_agent": """
+        update build.dim_agent set agent_id = 'ANO_SERVERT' where agent_id = '1001'
+        """,
+    "scores_lie_within_their_scale": """
+        update build.fct_surveys set score = 6, valid_count = 0 where score = 5
+        """,
     "surveys_belong_to_a_contact": "update build.fct_surveys set is_contact_known = false where score = 5",
-    "cases_close_after_they_open": "update build.fct_cases set closed_at = '2024-03-04 01:09Z' where closed_at is not null",
-    "shifts_end_after_they_start": "update build.fct_attendance set last_out_at = first_in_at - interval '1 minute'",
-    "shifts_are_attended_at_most_once": "update build.fct_attendance set attended_count = 2 where attended_count = 1",
+    "cases_close_after_they_open": """
+        update build.fct_cases set closed_at = '2024-03-04 01:09Z' where closed_at is not null
+        """,
+    "shifts_end_after_they_start": """
+        update build.fct_attendance set last_out_at = first_in_at - interval '1 minute'
+        """,
+    "shifts_are_attended_at_most_once": """
+        update build.fct_attendance set attended_count = 2 where attended_count = 1
+        """,
 }
 
 # Where one fault cannot be planted without another rule seeing it, too.
@@ -201,9 +225,7 @@ def test_a_planted_violation_breaks_its_rule_alone(settings: Settings, execute: 
 
 
 def test_a_violation_is_counted_on_its_own_date(settings: Settings, execute: Any) -> None:
-    execute(
-        "update build.fct_queue_visits set left_at = entered_at - interval '1 second' where outcome = 'abandoned'"
-    )
+    execute(PLANTED["visits_end_after_they_start"])
     rows = counted(settings, "build").of("visits_end_after_they_start")
     assert {row.business_date: (row.checked_count, row.violation_count) for row in rows} == {
         MONDAY: (2, 1),
@@ -262,8 +284,8 @@ def test_every_rule_says_what_it_is_in_two_languages_and_what_to_do() -> None:
 def test_two_rules_of_one_name_are_refused() -> None:
     with pytest.raises(ValueError, match="two rules named 'outcomes_add_up'"):
         crucial.rule(
-            "outcomes_add_up", Principle.LOGICAL, "info", en="", zh="", stage="build", subject="x", violates="true",
-            remedy="",
+            "outcomes_add_up", Principle.LOGICAL, "info", en="", zh="", stage="build", subject="x",
+            violates="true", remedy="",
         )  # fmt: skip
 
 

@@ -16,12 +16,17 @@ from callhouse.errors import WarehouseError
 from callhouse.postgres import advisory_lock, connect, open_warehouse
 from callhouse.quality.judge import Outcome, judge
 from callhouse.quality.measure import Measurements, measure
-from callhouse.quality.rulebook import Rule, Stage, rules
+from callhouse.quality.rulebook import Rule, Severity, Stage, rules
 from callhouse.settings import Settings
 
 logger = logging.getLogger(__name__)
 
 ROLE = "callhouse_build"
+LEVELS: dict[Severity, int] = {
+    "critical": logging.ERROR,
+    "warning": logging.WARNING,
+    "info": logging.INFO,
+}
 UNDATED_RECORDS = ("agent", "customer", "queue")
 
 
@@ -170,7 +175,7 @@ def _is_short_within_threshold(centre: dict[str, Any]) -> bool:
 def _results(
     known: Rule, verdict: Outcome, measured: Measurements, dates: Sequence[date]
 ) -> list[RuleResult]:
-    """One result per date. Great Expectations says whether the rule holds; the counts say where it does not."""
+    """One result per date. Great Expectations says whether a rule holds; the counts say where it does not."""
     rows = measured.of(known.name)
     over = [row for row in rows if row.share > known.tolerance]
     if verdict == "error" or not rows or (verdict == "fail") != bool(over):
@@ -268,16 +273,20 @@ def _hold(connection: psycopg.Connection, reasons: dict[date, str], dates: Seque
 
 
 def _log(stage: Stage, results: Sequence[RuleResult], held: Sequence[date]) -> None:
+    troubles: dict[Rule, list[RuleResult]] = defaultdict(list)
     for result in results:
         if result.outcome != "pass":
-            logger.log(
-                logging.ERROR if result.holds else logging.WARNING,
-                "%s %s on %s: %s (%s). %s",
-                result.rule.name,
-                result.outcome,
-                result.business_date or "the run",
-                result.detail,
-                result.rule.severity,
-                result.rule.remedy,
-            )
+            troubles[result.rule].append(result)
+    for known, bad in troubles.items():
+        logger.log(
+            LEVELS[known.severity],
+            "%s (%s): %s on %s%s, %s. %s",
+            known.name,
+            known.severity,
+            bad[0].outcome,
+            bad[0].business_date or "the run as a whole",
+            f" and {len(bad) - 1} more" if len(bad) > 1 else "",
+            bad[0].detail,
+            known.remedy,
+        )
     logger.info("%s: %d results, %d dates held", stage, len(results), len(held))

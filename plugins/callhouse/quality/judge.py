@@ -44,7 +44,8 @@ def judge(
 def _write(connection: psycopg.Connection, rows: Sequence[Measurement]) -> None:
     connection.execute(f"drop table if exists {_TABLE}".encode())
     connection.execute(
-        f"create unlogged table {_TABLE} (rule text not null, business_date date, checked_count bigint not null,"
+        f"create unlogged table {_TABLE} (rule text not null, business_date date,"
+        f" checked_count bigint not null,"
         f" violation_count bigint not null, share double precision not null)".encode()
     )
     with connection.cursor().copy(f"copy {_TABLE} from stdin".encode()) as copy:

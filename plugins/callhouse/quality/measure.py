@@ -63,7 +63,7 @@ def measure(
         for known, outcome in _evaluate(connection, batch, parameters):
             try:
                 if isinstance(outcome, psycopg.Error):
-                    raise _RuleError(_reason(outcome))
+                    raise _RuleError(_reason(outcome)) from outcome
                 measured.rows += _completed(known, outcome, dates)
             except _RuleError as error:
                 measured.errors[known.name] = str(error)
@@ -75,11 +75,10 @@ class _RuleError(Exception):
 
 
 def _batches(rules: Iterable[Rule]) -> list[list[Rule]]:
-    """Rules that can share one statement stand together."""
+    """Rules that can share one statement stand together: conditions on one table, or the same query."""
     batches: dict[object, list[Rule]] = defaultdict(list)
     for known in rules:
-        shared = (known.stage, known.subject, known.date_column)
-        batches[known.name if known.query else shared].append(known)
+        batches[known.query or (known.stage, known.subject, known.date_column)].append(known)
     return list(batches.values())
 
 
@@ -88,6 +87,7 @@ def _evaluate(
 ) -> list[tuple[Rule, Counts | psycopg.Error]]:
     try:
         with connection.transaction():
+            connection.execute("set transaction read only")
             rows = connection.execute(_statement(batch).encode(), parameters).fetchall()
     except psycopg.Error as error:
         if connection.closed:
@@ -95,14 +95,21 @@ def _evaluate(
         if len(batch) == 1:
             return [(batch[0], error)]
         return [pair for known in batch for pair in _evaluate(connection, [known], parameters)]
+    if rows and len(rows[0]) < 3:
+        unusable = psycopg.ProgrammingError(
+            "fewer columns than business_date, checked_count, violation_count"
+        )
+        return [(known, unusable) for known in batch]
+    # A query has one pair of counts for all its rules, a combined statement one for each.
+    pairs = [0] * len(batch) if batch[0].query else range(len(batch))
     return [
-        (known, {row[0]: (row[1 + 2 * place], row[2 + 2 * place]) for row in rows})
-        for place, known in enumerate(batch)
+        (known, {row[0]: (row[1 + 2 * pair], row[2 + 2 * pair]) for row in rows})
+        for known, pair in zip(batch, pairs, strict=True)
     ]
 
 
 def _statement(batch: list[Rule]) -> str:
-    """SQL whose rows are a date, then a pair of counts for each rule of the batch."""
+    """SQL whose rows are a date, then a pair of counts for each rule of the batch (one pair for a query)."""
     first = batch[0]
     if first.query is not None:
         return first.query
@@ -136,6 +143,7 @@ def _completed(known: Rule, counts: Counts, dates: Sequence[date]) -> list[Measu
 
 def _reason(error: psycopg.Error) -> str:
     """The error's kind; its text only where it names tables and columns and cannot hold data."""
+    if error.sqlstate is None:
+        return f"{type(error).__name__}: {error}"  # psycopg's own words about the statement
     kind = f"{type(error).__name__} ({error.sqlstate})"
-    is_about_names = (error.sqlstate or "").startswith("42")
-    return f"{kind}: {error.diag.message_primary}" if is_about_names else kind
+    return f"{kind}: {error.diag.message_primary}" if error.sqlstate.startswith("42") else kind
