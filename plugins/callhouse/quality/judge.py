@@ -31,7 +31,8 @@ def judge(
     """The verdict of each rule over the whole run, by its name.
 
     Args:
-        connection: makes the table of measurements; in autocommit mode, for others must see it.
+        connection: in autocommit mode; makes the table of measurements, which Great Expectations reads over
+            a connection of its own.
         url: SQLAlchemy URL (TCP) of the same database.
     """
     _write(connection, measured.rows)
