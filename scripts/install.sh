@@ -37,9 +37,9 @@ incomplete() {
     "On Debian or Ubuntu: apt-get install python$(version "$1")-venv; elsewhere install a full Python."
 }
 
-# An environment is kept if it runs, fits the wanted version and was made here.
+# An environment, ours or made by hand, is kept if it runs, fits the wanted version and was not moved here.
 usable() {
-  supported $venv/bin/python && [ "$(cat $venv/.path 2>/dev/null)" = "$PWD" ] &&
+  supported $venv/bin/python && [ "$(cat $venv/.path 2>/dev/null || echo "$PWD")" = "$PWD" ] &&
     { [ -z "${PYTHON:-}" ] || [ "$(version "$PYTHON")" = "$(version $venv/bin/python)" ]; }
 }
 
@@ -51,8 +51,8 @@ else
   echo "1/3 creating the virtual environment $venv (Python $(version "$python"))"
   rm -rf $venv
   "$python" -m venv $venv
-  printf '%s\n' "$PWD" >$venv/.path
 fi
+printf '%s\n' "$PWD" >$venv/.path
 
 echo "2/3 installing the $(grep -c '^[a-z0-9].*==' "$lock") packages of $lock (about 1 GB; minutes on a slow line)"
 pip() { $venv/bin/python -m pip --disable-pip-version-check "$@"; }
