@@ -362,6 +362,23 @@ def test_no_agent_is_on_two_calls_at_the_same_second(week: Path, night: Path) ->
             assert all(end < begin for (_, end), (begin, _) in pairwise(spans))
 
 
+def test_one_agent_serves_patient_callers_in_the_order_they_came(tmp_path: Path) -> None:
+    sales = Queue("sales", "7001", 1.0, talk_median=60, talk_sigma=0.0, patience_mean=10**6, timeout=10**6)
+    plan = Plan(date(2026, 3, 2), 1, 30, 5, agents=1, queues=(sales,), open_from="09:00", open_to="11:00")
+    simulate(plan, tmp_path)
+    answered = [visit for visit in visits_of(tmp_path) if visit.outcome == "answered"]
+    answered.sort(key=lambda visit: visit.answered)
+    assert len(answered) > 20
+    assert {visit.talk for visit in answered} == {60}
+    for before, after in pairwise(answered):
+        assert after.entered >= before.entered
+        assert after.answered > before.answered + before.talk
+    (agent_day,) = truth_of(tmp_path, "fct_agent_days")
+    assert agent_day["talk_seconds"] == str(60 * len(answered))
+    assert agent_day["answered_count"] == str(len(answered))
+    assert agent_day["scheduled_seconds"] == "7200"
+
+
 def test_a_centre_without_agents_answers_nobody(tmp_path: Path) -> None:
     simulate(Plan(date(2026, 3, 2), 1, 50, 1, agents=0), tmp_path)
     visits = visits_of(tmp_path)
