@@ -187,6 +187,17 @@ def test_a_new_database_learns_its_landing_files_from_the_manifests(
     assert [result.rows_loaded for result in raw.load(settings)] == [1, 1]
 
 
+def test_a_file_landed_by_a_run_killed_before_the_bookkeeping_is_entered_by_the_next(
+    settings: Settings, connection: psycopg.Connection
+) -> None:
+    path = put(settings, "crm/cases.csv", b"no\n1\n")
+    extract(settings)
+    connection.execute("delete from ops.landing_files")
+    path.unlink()
+    assert extract(settings) == []
+    assert connection.execute("select count(*) from ops.landing_files").fetchall() == [(1,)]
+
+
 def test_a_damaged_manifest_is_named(settings: Settings) -> None:
     put(settings, "crm/cases.csv", b"no\n1\n")
     (landed,) = extract(settings)

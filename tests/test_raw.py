@@ -15,7 +15,7 @@ import psycopg
 import pytest
 
 from callhouse import landing, postgres, raw
-from callhouse.errors import ConfigError, SourceError
+from callhouse.errors import ConfigError, SourceError, WarehouseError
 from callhouse.raw import LoadResult
 from callhouse.settings import PROJECT, Settings
 
@@ -260,6 +260,16 @@ def test_a_load_killed_half_way_is_done_again_from_the_start(
     centre.load()
     assert centre.ask("select state, rows_in, rows_rejected from ops.loads") == [("loaded", 2, 1)]
     assert len(centre.rows()) == len(centre.rejects()) == 1
+
+
+def test_a_database_that_refuses_is_an_error_of_the_warehouse_and_keeps_nothing(centre: Centre) -> None:
+    with postgres.connect(centre.settings, autocommit=True, name="test") as connection:
+        connection.execute("revoke create on schema raw from callhouse_load")
+    with pytest.raises(WarehouseError, match="permission denied for schema raw"):
+        centre.load(content="no,topic,note\n1,a,b\n")
+    with postgres.connect(centre.settings, autocommit=True, name="test") as connection:
+        connection.execute("grant create on schema raw to callhouse_load")
+    assert centre.load().rows_loaded == 1
 
 
 def test_the_loading_role_cannot_touch_what_is_not_its_own(centre: Centre) -> None:

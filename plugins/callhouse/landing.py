@@ -124,6 +124,7 @@ def _land_stream(
     for left_over in folder.glob(f".*{PARTIAL}"):  # of a killed run: we hold the source's lock
         left_over.unlink()
     known = {file.sha256: file for file in _manifests(settings, f"{stream.source}/{stream.name}")}
+    _record_missing(connection, stream, known)
     try:
         paths = files.find(stream, settings.data_dir)
     except SourceError as error:
@@ -149,6 +150,17 @@ def _land_stream(
         known[file.sha256] = file
         _record(connection, file)
         yield replace(file, is_new=is_new)
+
+
+def _record_missing(
+    connection: psycopg.Connection[Any], stream: Stream, known: dict[str, LandedFile]
+) -> None:
+    """Enter what a killed run landed and did not enter, or what a new database does not know."""
+    rows = connection.execute(
+        "select sha256 from ops.landing_files where source = %s and stream = %s", (stream.source, stream.name)
+    )
+    for sha256 in known.keys() - {row[0] for row in rows}:
+        _record(connection, known[sha256])
 
 
 def _failure(path: Path, error: OSError) -> SourceError:

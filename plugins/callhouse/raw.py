@@ -13,7 +13,7 @@ from __future__ import annotations
 import difflib
 import logging
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from psycopg import sql
 from psycopg.copy import Copy
 
 from callhouse import postgres
-from callhouse.errors import SourceError
+from callhouse.errors import SourceError, WarehouseError
 from callhouse.landing import ROLE, together
 from callhouse.settings import Settings
 from callhouse.sources import Stream, files, spreadsheets, streams_of
@@ -190,6 +190,12 @@ def _load_file(job: _Job, original_name: str) -> LoadResult:
         message = _reason(error)
         result = LoadResult(job.load_id, stream.source, stream.name, original_name, "failed", message=message)
         _finish(job.connection, result)
+    except psycopg.Error as error:
+        raise WarehouseError(
+            f"the load of {original_name} broke off: {str(error).splitlines()[0]}",
+            where=f"raw.{stream.table}",
+            do="see the database's log, correct the cause and run again: nothing of the file was kept",
+        ) from error
     logger.log(
         logging.ERROR if result.state == "failed" else logging.INFO,
         "%s.%s %s: %s, %d loaded, %d rejected%s",
@@ -311,15 +317,11 @@ def _load_text(job: _Job, tally: _Tally) -> None:
             if not header:
                 tally.remark = "0 rows: the file has only blank lines"
                 return
-            layout = _for_header(layout, len(header))
+            layout = replace(layout, fields=len(header), min_fields=len(header))
         batches = _batches(job, Cutter(layout, job.load_id, line), blocks)
         _copy(job, layout, header, batches, tally, text.original)
         if form.header and not tally.loaded and not tally.rejected:
             tally.remark = "0 rows: the file has only a header"
-
-
-def _for_header(layout: Layout, fields: int) -> Layout:
-    return Layout(fields, fields, False, layout.delimiter, layout.quote, layout.newline)
 
 
 def _take_header(

@@ -3,6 +3,7 @@
     streams:
       queue_log:
         files: ["pbx/queue_log*"]
+    callback_keys: ["1"]        # keys with which a waiting caller asks to be called back; for staging
 
 A line is ``time|callid|queuename|agent|event|data1|…|data5`` without quoting or header. Events carry 0 to
 5 data fields: missing ones are NULL. ``ATTENDEDTRANSFER`` with method ``LINK`` writes a ``|`` inside a
@@ -26,7 +27,7 @@ def streams(source: Source) -> dict[str, Stream]:
     Raises:
         ConfigError: an option is missing, unknown or has a value that cannot be used.
     """
-    kinds.check_options(source.options, ("streams",), f"config/sources.yml, {source.name}")
+    kinds.check_options(source.options, ("streams", "callback_keys"), f"config/sources.yml, {source.name}")
     kinds.check_options(source.streams, (STREAM,), f"config/sources.yml, {source.name}.streams")
     options = source.streams.get(STREAM) or {}
     where = f"config/sources.yml, {source.name}.{STREAM}"

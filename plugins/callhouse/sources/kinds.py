@@ -15,7 +15,7 @@ from callhouse.settings import NAME, Source
 # Options of a stream that only the staging models read. They are accepted here, so that a misspelt
 # name is found when the source is first used, and not when a figure is missing.
 STAGING_OPTIONS = frozenset(
-    {"record", "map", "key", "where", "time_zone", "day_order", "version", "label", "description"}
+    {"record", "map", "key", "no_agent", "time_zone", "day_order", "label", "description"}
 )
 FILE_OPTIONS = frozenset({"files", "encoding", "required", "max_bytes", "max_ratio"})
 

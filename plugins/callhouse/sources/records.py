@@ -162,11 +162,12 @@ class Cutter:
         layout, here = self.layout, start
         delimiter, newline, quote = layout.delimiter, layout.newline, layout.quote
         line_end = text.index(newline, start)
+        limit = max(start + MAX_RECORD, line_end)
         if quote is None or quote not in text[start:line_end]:
             return _without_cr(text[start:line_end], newline).split(delimiter), line_end + 1, ""
         while True:
             if text[here : here + 1] == quote:
-                close = self._closing_quote(text, here, start, is_last)
+                close = self._closing_quote(text, here, limit, is_last)
                 if close < 0:
                     return values, line_end + 1, "quote not closed"
                 values.append(text[here + 1 : close].replace(quote * 2, quote))
@@ -187,10 +188,10 @@ class Cutter:
                 here = comma
             here += 1
 
-    def _closing_quote(self, text: bytes, opening: int, start: int, is_last: bool) -> int:
-        """Where the quote opened at ``opening`` closes; -1 when it does not."""
+    def _closing_quote(self, text: bytes, opening: int, limit: int, is_last: bool) -> int:
+        """Where the quote opened at ``opening`` closes; -1 when it does not before ``limit``."""
         quote = self.layout.quote or b""
-        limit, here = start + MAX_RECORD, opening + 1
+        here = opening + 1
         while True:
             here = text.find(quote, here, limit)
             if here < 0:
