@@ -1,7 +1,7 @@
 """Publishes: moves the run's business dates from ``build`` to ``marts`` in one transaction.
 
-The marts are created from the models' own YAML (columns, types, comments, keys) and never again replaced: they
-keep their grants, comments and readers. A new column is added at the end.
+The marts are created from the models' own YAML (columns, types, comments, keys) and never again replaced:
+they keep their grants, comments and readers. A new column is added at the end.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ class Publication:
 def publish(settings: Settings, run_id: int) -> Publication:
     """Replace the run's dates in all marts in one transaction; readers see the old or the new, never a mix.
 
-    Dates that a critical rule holds stay as they were: what was built is then built again without them (months
-    are sums over days), and after the others are published the held ones are reported by an exception.
+    Dates that a critical rule holds stay as they were: what was built is then built again without them
+    (months are sums over days), and once the others are published an exception reports the held ones.
 
     Raises:
         WarehouseError: another run has built since; its figures are not this run's to publish.
@@ -96,7 +96,8 @@ def _built_dates(connection: psycopg.Connection, run_id: int) -> tuple[list[date
     ).fetchone()
     if row is None or row[0] != run_id:
         raise WarehouseError(
-            f"run {run_id} has nothing to publish: " + ("no build" if row is None else f"run {row[0]} built after it"),
+            f"run {run_id} has nothing to publish: "
+            + ("no build" if row is None else f"run {row[0]} built after it"),
             where="ops.build_state",
             do="run the dates again",
         )
@@ -112,18 +113,21 @@ def _replace(
         token = connection.execute("select run_id, built_at, dates from ops.build_state for share").fetchone()
         if token is None or token[0] != run_id or list(token[2]) != dates:
             raise WarehouseError(
-                f"another run has built since run {run_id} did", where="ops.build_state", do="run the dates again"
+                f"another run has built since run {run_id} did",
+                where="ops.build_state",
+                do="run the dates again",
             )
         for mart in marts:
             if mart.replaces is not None:
                 connection.execute(
-                    sql.SQL("delete from {} where {}").format(mart.table, sql.SQL(mart.replaces)),  # type: ignore[arg-type]
+                    sql.SQL("delete from {} where {}").format(mart.table, sql.SQL(mart.replaces)),
                     {"dates": dates},
                 )
         for mart in marts:
             rows[mart.name] = _insert(connection, mart)
         connection.execute(
-            "insert into ops.publications (run_id, business_date) select %s, unnest(%s::date[])", (run_id, dates)
+            "insert into ops.publications (run_id, business_date) select %s, unnest(%s::date[])",
+            (run_id, dates),
         )
         # News that arrived while this run was building is not in it: such dates stay affected.
         connection.execute(
@@ -146,7 +150,8 @@ def _insert(connection: psycopg.Connection, mart: Mart) -> int:
         statement += sql.SQL(" on conflict ({}) do update set {} where {} is distinct from {}").format(
             sql.SQL(", ").join(map(sql.Identifier, mart.primary_key)),
             sql.SQL(", ").join(
-                sql.SQL("{} = excluded.{}").format(sql.Identifier(name), sql.Identifier(name)) for name in others
+                sql.SQL("{} = excluded.{}").format(sql.Identifier(name), sql.Identifier(name))
+                for name in others
             ),
             *both,
         )
@@ -188,7 +193,8 @@ def _mart(node: dict[str, Any]) -> Mart:
 
 
 def _referenced(expression: str) -> tuple[str, tuple[str, ...]]:
-    """``dim_date (business_date)`` → the table's name and columns. (With ``to: ref(…)`` dbt would see cycles.)"""
+    """``dim_date (business_date)`` → the table's name and columns."""
+    # dbt's own form, `to: ref(…)`, would make it see cycles.
     table, columns = expression.rstrip(")").split("(")
     return table.strip(), tuple(column.strip() for column in columns.split(","))
 
@@ -212,7 +218,7 @@ def create_marts(settings: Settings, manifest: dict[str, Any]) -> None:
 
 def _create(connection: psycopg.Connection, mart: Mart) -> None:
     columns = [
-        sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(data_type))  # type: ignore[arg-type]
+        sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(data_type))
         for name, data_type, _ in mart.columns
     ]
     if mart.primary_key:
@@ -236,7 +242,9 @@ def _create(connection: psycopg.Connection, mart: Mart) -> None:
 def _add_column(connection: psycopg.Connection, mart: Mart, name: str, data_type: str, comment: str) -> None:
     connection.execute(
         sql.SQL("alter table {} add column {} {}").format(
-            mart.table, sql.Identifier(name), sql.SQL(data_type)  # type: ignore[arg-type]
+            mart.table,
+            sql.Identifier(name),
+            sql.SQL(data_type),
         )
     )
     _comment(connection, mart, name, comment)
@@ -244,7 +252,9 @@ def _add_column(connection: psycopg.Connection, mart: Mart, name: str, data_type
 
 def _comment(connection: psycopg.Connection, mart: Mart, name: str, comment: str) -> None:
     connection.execute(
-        sql.SQL("comment on column {} is {}").format(sql.Identifier("marts", mart.name, name), sql.Literal(comment))
+        sql.SQL("comment on column {} is {}").format(
+            sql.Identifier("marts", mart.name, name), sql.Literal(comment)
+        )
     )
 
 

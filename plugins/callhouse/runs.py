@@ -40,7 +40,8 @@ def dates_to_build(connection: psycopg.Connection, run_id: int) -> list[date]:
         """
         select asked.business_date::date
         from ops.runs as run,
-            generate_series(run.date_from::timestamp, run.date_to::timestamp, interval '1 day') as asked (business_date)
+            generate_series(run.date_from::timestamp, run.date_to::timestamp, interval '1 day')
+                as asked (business_date)
         where run.run_id = %(run)s
             and not exists (
                 select from ops.affected_dates as affected

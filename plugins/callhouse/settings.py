@@ -62,7 +62,7 @@ class Settings:
 
     @cached_property
     def centre(self) -> dict[str, Any]:
-        """``centre.yml``: name, label, time zone, service-level settings by valid-from date, opening hours."""
+        """``centre.yml``: name, label, time zone, service levels by valid-from date, opening hours."""
         centre = _read_yaml(self.config_dir / "centre.yml")
         name = str(centre.get("name", ""))
         if not NAME.fullmatch(name):
@@ -158,11 +158,15 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     try:
         loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ConfigError("the file is missing", where=str(path), do="copy it from config/ and edit it") from None
+        raise ConfigError(
+            "the file is missing", where=str(path), do="copy it from config/ and edit it"
+        ) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"not readable as YAML: {error}", where=str(path), do="correct the file") from None
     if not isinstance(loaded, dict):
-        raise ConfigError("the file holds no settings", where=str(path), do="copy it from config/ and edit it")
+        raise ConfigError(
+            "the file holds no settings", where=str(path), do="copy it from config/ and edit it"
+        )
     return loaded
 
 

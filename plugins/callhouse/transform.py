@@ -32,15 +32,17 @@ def stage(settings: Settings, run_id: int) -> None:
     Raises:
         CallhouseError: a model failed; what it had begun was rolled back.
     """
-    with postgres.connect(settings, autocommit=True, name=f"stage, run {run_id}") as connection:
-        with postgres.advisory_lock(connection, "warehouse"):
-            publish.create_marts(settings, manifest(settings))
-            _restage_changed_mappings(settings)
-            _dbt(settings, "run", "--select", "staging")
+    with (
+        postgres.connect(settings, autocommit=True, name=f"stage, run {run_id}") as connection,
+        postgres.advisory_lock(connection, "warehouse"),
+    ):
+        publish.create_marts(settings, manifest(settings))
+        _restage_changed_mappings(settings)
+        _dbt(settings, "run", "--select", "staging")
 
 
 def build(settings: Settings, run_id: int, dates: Sequence[date] | None = None) -> list[date]:
-    """Staging rows of the run's dates → facts, dimensions and KPI values in schema ``build``, with dbt's tests.
+    """Staging rows of the run's dates → facts, dimensions and KPI values in schema ``build``, tested by dbt.
 
     Args:
         dates: fewer dates than the run covers, when the gate holds the others.
@@ -51,19 +53,21 @@ def build(settings: Settings, run_id: int, dates: Sequence[date] | None = None) 
     Raises:
         CallhouseError: a model or a test failed; nothing of ``marts`` was touched.
     """
-    with postgres.connect(settings, autocommit=True, name=f"build, run {run_id}") as connection:
-        with postgres.advisory_lock(connection, "warehouse"):
-            chosen = list(dates) if dates is not None else runs.dates_to_build(connection, run_id)
-            connection.execute(
-                """
-                insert into ops.build_state (run_id, dates, built_at, checked_at) values (%s, %s, now(), null)
-                on conflict (only_row) do update set
-                    run_id = excluded.run_id, dates = excluded.dates, built_at = now(), checked_at = null
-                """,
-                (run_id, chosen),
-            )
-            _dbt(settings, "build", "--exclude-resource-type", "unit_test", "--select", *BUILD_LAYERS)
-            return chosen
+    with (
+        postgres.connect(settings, autocommit=True, name=f"build, run {run_id}") as connection,
+        postgres.advisory_lock(connection, "warehouse"),
+    ):
+        chosen = list(dates) if dates is not None else runs.dates_to_build(connection, run_id)
+        connection.execute(
+            """
+            insert into ops.build_state (run_id, dates, built_at, checked_at) values (%s, %s, now(), null)
+            on conflict (only_row) do update set
+                run_id = excluded.run_id, dates = excluded.dates, built_at = now(), checked_at = null
+            """,
+            (run_id, chosen),
+        )
+        _dbt(settings, "build", "--exclude-resource-type", "unit_test", "--select", *BUILD_LAYERS)
+        return chosen
 
 
 def build_reports(settings: Settings) -> None:
@@ -86,7 +90,11 @@ def variables(settings: Settings) -> dict[str, Any]:
     centre = settings.centre
     label = centre.get("label") or {}
     targets = [
-        {"kpi": f"service_level_{level['official'].lower()}", "valid_from": level["valid_from"], "target": level["target"]}
+        {
+            "kpi": f"service_level_{level['official'].lower()}",
+            "valid_from": level["valid_from"],
+            "target": level["target"],
+        }
         for level in centre["service_level"]
         if level.get("target") is not None
     ]
@@ -111,7 +119,7 @@ def variables(settings: Settings) -> dict[str, Any]:
 
 
 def dbt_arguments(settings: Settings) -> list[str]:
-    """The options that make dbt, in this process or at a shell, see this centre; sets dbt's environment too."""
+    """The options that make dbt, here or at a shell, see this centre; sets dbt's environment too."""
     warehouse = postgres.open_warehouse(settings)
     os.environ.update(
         CALLHOUSE_PG_HOST=warehouse.host,
@@ -129,7 +137,7 @@ def dbt_arguments(settings: Settings) -> list[str]:
 
 
 def _restage_changed_mappings(settings: Settings) -> None:
-    """Send a stream's loads through staging again when its mapping or zone was edited since they were staged."""
+    """Send a stream's loads through staging again when its mapping or zone was edited since."""
     found = variables(settings)
     with postgres.connect(settings, "callhouse_build", name="look for edited mappings") as connection:
         known = {
@@ -140,11 +148,15 @@ def _restage_changed_mappings(settings: Settings) -> None:
         }
         tables = [
             row[0]
-            for row in connection.execute("select tablename from pg_tables where schemaname = 'staging'").fetchall()
+            for row in connection.execute(
+                "select tablename from pg_tables where schemaname = 'staging'"
+            ).fetchall()
         ]
         for name, source in found["sources"].items():
             for stream, options in source["streams"].items():
-                settled = json.dumps([found["time_zone"], source["kind"], source["time_zone"], options], sort_keys=True)
+                settled = json.dumps(
+                    [found["time_zone"], source["kind"], source["time_zone"], options], sort_keys=True
+                )
                 fingerprint = hashlib.sha256(settled.encode()).hexdigest()
                 before = known.get((name, stream))
                 if before not in (None, fingerprint):
@@ -169,7 +181,9 @@ def _restage(connection: psycopg.Connection, source: str, stream: str, tables: l
                     delete from {} where source = %s and stream = %s returning business_date
                 )
                 insert into ops.affected_dates (business_date, reason)
-                select distinct business_date, 'the mapping was edited' from removed where business_date is not null
+                select distinct business_date, 'the mapping was edited'
+                from removed
+                where business_date is not null
                 on conflict (business_date) do update set state = 'pending', since = now()
                 """
             ).format(sql.Identifier("staging", table)),
@@ -223,4 +237,6 @@ def _dbt(settings: Settings, command: str, *arguments: str) -> None:
     ]
     what = "; ".join(failures) or " ".join(str(result.exception or "no reason given").split())
     kind = WarehouseError if "could not connect" in what else CallhouseError
-    raise kind(f"dbt {command} failed: {what}", where=str(settings.logs_dir / "dbt" / "dbt.log"), do="read the log")
+    raise kind(
+        f"dbt {command} failed: {what}", where=str(settings.logs_dir / "dbt" / "dbt.log"), do="read the log"
+    )
