@@ -19,7 +19,7 @@ import json
 import logging
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import IO, Any
@@ -28,8 +28,8 @@ import psycopg
 
 from callhouse import postgres
 from callhouse.errors import ConfigError, SourceError
-from callhouse.settings import Settings
-from callhouse.sources import Stream, files, streams_of
+from callhouse.settings import Settings, Source
+from callhouse.sources import KINDS, Delivery, Stream, Window, files, streams_of
 
 logger = logging.getLogger(__name__)
 
@@ -37,8 +37,6 @@ ROLE = "callhouse_load"
 CHUNK = 1 << 20
 PARTIAL = ".part"
 MANIFEST = ".json"
-
-Window = tuple[datetime.date, datetime.date]
 
 
 @dataclass(frozen=True)
@@ -60,7 +58,8 @@ class LandedFile:
 def extract(
     settings: Settings, source_name: str, date_from: datetime.date, date_to: datetime.date
 ) -> list[LandedFile]:
-    """Land what a source has for the window: for file sources, every file that matches its globs.
+    """Land what a source has for the window: for file sources, every file that matches its globs; for other
+    systems, what they answer.
 
     A file that changes while it is copied is still being written: it is left for the next time.
 
@@ -86,7 +85,7 @@ def extract(
         postgres.advisory_lock(connection, f"landing {source_name}"),
     ):
         for stream in streams.values():
-            for outcome in _land_stream(settings, connection, stream, (date_from, date_to)):
+            for outcome in _land_stream(settings, connection, source, stream, (date_from, date_to)):
                 if isinstance(outcome, SourceError):
                     errors.append(outcome)
                 else:
@@ -117,7 +116,7 @@ def together(errors: list[SourceError]) -> SourceError:
 
 
 def _land_stream(
-    settings: Settings, connection: psycopg.Connection[Any], stream: Stream, window: Window
+    settings: Settings, connection: psycopg.Connection[Any], source: Source, stream: Stream, window: Window
 ) -> Iterator[LandedFile | SourceError]:
     folder = settings.landing_dir / stream.source / stream.name
     folder.mkdir(parents=True, exist_ok=True)
@@ -125,6 +124,10 @@ def _land_stream(
         left_over.unlink()
     known = {file.sha256: file for file in _manifests(settings, f"{stream.source}/{stream.name}")}
     _record_missing(connection, stream, known)
+    pull = KINDS[source.kind].pull
+    if pull is not None:
+        yield from _land_answers(connection, pull(source, stream, window), folder, stream, window, known)
+        return
     try:
         paths = files.find(stream, settings.data_dir)
     except SourceError as error:
@@ -150,6 +153,28 @@ def _land_stream(
         known[file.sha256] = file
         _record(connection, file)
         yield replace(file, is_new=is_new)
+
+
+def _land_answers(
+    connection: psycopg.Connection[Any],
+    deliveries: Iterator[Delivery],
+    folder: Path,
+    stream: Stream,
+    window: Window,
+    known: dict[str, LandedFile],
+) -> Iterator[LandedFile | SourceError]:
+    """Land what a system answers; an answer that breaks off leaves nothing, earlier ones stay."""
+    try:
+        for delivery in deliveries:
+            file = _keep(delivery.chunks, delivery.name, folder, stream, window, known)
+            is_new = file.sha256 not in known
+            known[file.sha256] = file
+            _record(connection, file)
+            yield replace(file, is_new=is_new)
+    except SourceError as error:
+        yield error
+    except OSError as error:
+        yield _failure(folder, error)
 
 
 def _record_missing(
@@ -186,40 +211,68 @@ def _land(
             there = known.get(hashlib.file_digest(file, "sha256").hexdigest())
         if there is not None:
             return there
+    try:
+        return _keep(_chunks(path, before), path.name, folder, stream, window, known)
+    except _StillWritten:
+        return None
+
+
+class _StillWritten(Exception):
+    """The file changed while it was read."""
+
+
+def _chunks(path: Path, before: os.stat_result) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            yield chunk
+    after = path.stat()
+    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        raise _StillWritten
+
+
+def _keep(
+    chunks: Iterable[bytes],
+    name: str,
+    folder: Path,
+    stream: Stream,
+    window: Window,
+    known: dict[str, LandedFile],
+) -> LandedFile:
+    """Write chunks as a landing file, unless its content is there already."""
     partial = folder / f".{os.getpid()}{PARTIAL}"
     try:
-        sha256 = _copy(path, partial)
-        after = path.stat()
-        if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-            return None
-        name = f"{sha256[:16]}__{_plain_name(path.name)}"
+        sha256, size = _copy(chunks, partial)
+        if sha256 in known:
+            return known[sha256]
+        landing_name = f"{sha256[:16]}__{_plain_name(name)}"
         landed = LandedFile(
             stream.source,
             stream.name,
-            f"{stream.source}/{stream.name}/{name}",
-            path.name,
+            f"{stream.source}/{stream.name}/{landing_name}",
+            name,
             *window,
-            byte_count=before.st_size,
+            byte_count=size,
             sha256=sha256,
             landed_at=datetime.datetime.now(datetime.UTC).replace(microsecond=0),
         )
         partial.chmod(0o440)
-        partial.replace(folder / name)
+        partial.replace(folder / landing_name)
         _write_manifest(landed, folder)
         return landed
     finally:
         partial.unlink(missing_ok=True)
 
 
-def _copy(path: Path, target: Path) -> str:
-    """Copy a file's bytes to disk and return their SHA-256."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file, target.open("wb") as copy:
-        while chunk := file.read(CHUNK):
+def _copy(chunks: Iterable[bytes], target: Path) -> tuple[str, int]:
+    """Write chunks to disk; returns their SHA-256 and how many bytes they were."""
+    digest, size = hashlib.sha256(), 0
+    with target.open("wb") as copy:
+        for chunk in chunks:
             digest.update(chunk)
             copy.write(chunk)
+            size += len(chunk)
         _sync(copy)
-    return digest.hexdigest()
+    return digest.hexdigest(), size
 
 
 def _sync(file: IO[Any]) -> None:

@@ -1,100 +1,27 @@
 {{ config(materialized='ephemeral') }}
-{#- Every system's contacts in one form. A system that logs visits has its contacts summed up from them. -#}
-{#- A number that two customers share names neither of them. -#}
-with customers_by_number as (
-    select
-        phone_number,
-        min(customer_id) as customer_id
-    from {{ ref('stg_delimited__customers') }}
-    where phone_number is not null
-    group by phone_number
-    having count(*) = 1
-),
-
-calls as (
-    select
-        source,
-        contact_id,
-        min(business_date) as business_date,
-        'voice'::text as channel,
-        'inbound'::text as direction,
-        min(caller_number) filter (where visit_number = 1) as caller_number,
-        min(entered_at) as started_at,
-        max(coalesce(ended_at, left_at)) as ended_at,
-        null::integer as ivr_seconds,
-        min(queue_id) filter (where visit_number = 1) as first_queue_id,
-        min(queue_id) filter (where visit_number = visit_count) as last_queue_id,
-        min(agent_id) filter (where outcome = 'answered' and answered_number = 1) as first_agent_id,
-        min(agent_id) filter (where outcome = 'answered' and answered_number = answered_count) as last_agent_id,
-        count(*)::integer as visit_count,
-        case
-            when bool_or(outcome = 'answered' and ended_at is null or outcome = 'in_progress') then 'in_progress'
-            when bool_or(outcome = 'answered') then 'answered'
-            else min(outcome) filter (where visit_number = visit_count)
-        end as outcome,
-        sum(wait_seconds)::integer as wait_seconds,
-        sum(talk_seconds)::integer as talk_seconds,
-        sum(hold_seconds)::integer as hold_seconds,
-        sum(after_call_seconds)::integer as after_call_seconds,
-        null::text as topic,
-        null::boolean as is_resolved
-    from {{ ref('int_asterisk_queue_log__queue_visits') }}
-    group by source, contact_id
-),
-
-asterisk_queue_log as (
-    select
-        calls.source,
-        calls.contact_id,
-        calls.business_date,
-        calls.channel,
-        calls.direction,
-        customers_by_number.customer_id,
-        calls.started_at,
-        calls.ended_at,
-        calls.ivr_seconds,
-        calls.first_queue_id,
-        calls.last_queue_id,
-        calls.first_agent_id,
-        calls.last_agent_id,
-        calls.visit_count,
-        calls.outcome,
-        calls.wait_seconds,
-        calls.talk_seconds,
-        calls.hold_seconds,
-        calls.after_call_seconds,
-        calls.topic,
-        calls.is_resolved
-    from calls
-    left join customers_by_number on calls.caller_number = customers_by_number.phone_number
-),
-
-delimited as (
-    select
-        source,
-        call_id as contact_id,
-        business_date,
-        channel,
-        direction,
-        customer_id,
-        started_at,
-        ended_at,
-        ivr_seconds,
-        case when is_visit then coalesce(queue_id, '-') end as first_queue_id,
-        case when is_visit then coalesce(queue_id, '-') end as last_queue_id,
-        case when outcome = 'answered' then agent_id end as first_agent_id,
-        case when outcome = 'answered' then agent_id end as last_agent_id,
-        is_visit::integer as visit_count,
-        outcome,
-        wait_seconds,
-        talk_seconds,
-        hold_seconds,
-        after_call_seconds,
-        topic,
-        is_resolved
-    from {{ ref('int_delimited__calls') }}
-)
-
-select * from asterisk_queue_log
-union all
-select * from delimited
+{#- Every system's contacts in one form. -#}
+{{
+    union_of_kinds('contacts', [
+        'source',
+        'contact_id',
+        'business_date',
+        'channel',
+        'direction',
+        'customer_id',
+        'started_at',
+        'ended_at',
+        'ivr_seconds',
+        'first_queue_id',
+        'last_queue_id',
+        'first_agent_id',
+        'last_agent_id',
+        'visit_count',
+        'outcome',
+        'wait_seconds',
+        'talk_seconds',
+        'hold_seconds',
+        'after_call_seconds',
+        'topic',
+        'is_resolved',
+    ])
+}}

@@ -1,53 +1,21 @@
 {{ config(materialized='ephemeral') }}
 {#- Every system's queue visits in one form. No vendor's word after this. -#}
-with asterisk_queue_log as (
-    select
-        source,
-        contact_id,
-        visit_number,
-        business_date,
-        interval_start_at,
-        queue_id,
-        agent_id,
-        entered_at,
-        left_at,
-        wait_seconds,
-        outcome,
-        outcome_reason,
-        talk_seconds,
-        hold_seconds,
-        after_call_seconds
-    from {{ ref('int_asterisk_queue_log__queue_visits') }}
-),
-
-delimited as (
-    select
-        source,
-        call_id as contact_id,
-        1::bigint as visit_number,
-        business_date,
-        {#- The source's own date wins where its clock and its date part at midnight. -#}
-        least(
-            {{ half_hour('entered_at') }},
-            (business_date + time '23:30') at time zone '{{ var("time_zone") }}'
-        ) as interval_start_at,
-        coalesce(queue_id, '-') as queue_id,
-        agent_id,
-        entered_at,
-        coalesce(
-            case when outcome = 'answered' then answered_at end,
-            entered_at + make_interval(secs => wait_seconds)
-        ) as left_at,
-        wait_seconds,
-        outcome,
-        outcome_reason,
-        talk_seconds,
-        hold_seconds,
-        after_call_seconds
-    from {{ ref('int_delimited__calls') }}
-    where is_visit
-)
-
-select * from asterisk_queue_log
-union all
-select * from delimited
+{{
+    union_of_kinds('queue_visits', [
+        'source',
+        'contact_id',
+        'visit_number',
+        'business_date',
+        'interval_start_at',
+        'queue_id',
+        'agent_id',
+        'entered_at',
+        'left_at',
+        'wait_seconds',
+        'outcome',
+        'outcome_reason',
+        'talk_seconds',
+        'hold_seconds',
+        'after_call_seconds',
+    ])
+}}

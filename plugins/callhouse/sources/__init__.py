@@ -7,9 +7,9 @@ import difflib
 from callhouse.errors import ConfigError
 from callhouse.settings import Source
 from callhouse.sources import asterisk_queue_log, delimited
-from callhouse.sources.kinds import Column, FileFormat, Kind, Stream
+from callhouse.sources.kinds import Column, Delivery, FileFormat, Kind, Stream, Window
 
-__all__ = ["KINDS", "Column", "FileFormat", "Kind", "Stream", "streams_of"]
+__all__ = ["KINDS", "Column", "Delivery", "FileFormat", "Kind", "Stream", "Window", "streams_of"]
 
 KINDS: dict[str, Kind] = {kind.name: kind for kind in (asterisk_queue_log.KIND, delimited.KIND)}
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import codecs
 import difflib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -90,11 +91,33 @@ class Stream:
 
 
 @dataclass(frozen=True)
+class Delivery:
+    """What a source system answered for a window: the bytes of one landing file, unchanged, in chunks.
+
+    ``name`` is the landing file's name; it says which part of the window it is and plays no part in its
+    identity, which is the content's.
+    """
+
+    stream: str
+    name: str
+    chunks: Iterable[bytes]
+
+
+Window = tuple[date, date]
+"""First and last business date asked for, in the source's zone."""
+
+
+@dataclass(frozen=True)
 class Kind:
-    """A kind of source system: ``streams`` reads an entry of ``sources.yml``, or raises ConfigError."""
+    """A kind of source system.
+
+    ``streams`` reads an entry of ``sources.yml``, or raises ConfigError. ``pull`` asks a system that is not
+    a folder of files for a window, stream by stream; it raises SourceError with what, where and what to do.
+    """
 
     name: str
     streams: Callable[[Source], dict[str, Stream]]
+    pull: Callable[[Source, Stream, Window], Iterator[Delivery]] | None = None
 
 
 def check_options(given: Iterable[str], known: Iterable[str], where: str) -> None:

@@ -1,0 +1,25 @@
+{{ config(materialized='ephemeral') }}
+select
+    source,
+    call_id as contact_id,
+    1::bigint as visit_number,
+    coalesce(queue_id, '-') as queue_id,
+    agent_id,
+    coalesce(answered_at, entered_at + make_interval(secs => wait_seconds)) as offered_at,
+    null::integer as ring_seconds,
+    'answered'::text as outcome,
+    coalesce(answered_at, entered_at + make_interval(secs => wait_seconds)) as answered_at,
+    coalesce(
+        ended_at,
+        coalesce(answered_at, entered_at + make_interval(secs => wait_seconds)) + make_interval(
+            secs => coalesce(talk_seconds, 0) + coalesce(hold_seconds, 0)
+        )
+    ) as ended_at,
+    talk_seconds,
+    hold_seconds,
+    after_call_seconds,
+    hung_up_by,
+    null::text as transfer_kind,
+    null::text as transfer_target
+from {{ ref('int_delimited__calls') }}
+where outcome = 'answered'
