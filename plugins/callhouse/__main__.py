@@ -172,7 +172,7 @@ def status(context: typer.Context, as_json: Json = False) -> None:
         ("held", len(held), ", ".join(map(str, held))),
         ("last run", last["state"] if last else None, last["dates"] if last else None),
     ]
-    console.out().print(console.table(("", "state", "detail"), rows))
+    console.show_table(("", "state", "detail"), rows)
 
 
 @app.command()
@@ -253,7 +253,7 @@ def sql(
             console.print_json({"columns": columns, "rows": found})
         else:
             shown = list(islice(rows, SHOWN_ROWS))
-            console.out().print(console.table(columns, shown))
+            console.show_table(columns, shown)
             is_more = next(rows, None) is not None
             more = "; there are more, --csv gives them all" if is_more else ""
             console.err().print(f"[dim]{len(shown)} rows{more}[/]")
@@ -288,7 +288,7 @@ def report(
             (message.recipient, "sent" if message.is_new else "had it", message.channel, message.path)
             for message in delivery.messages
         ]
-        console.out().print(console.table((f"{name} {delivery.business_date}", "", "by", "file"), rows))
+        console.show_table((f"{name} {delivery.business_date}", "", "by", "file"), rows)
     path = next((message.path for message in delivery.messages if message.path), None)
     if show and path:
         typer.launch(str(path))
@@ -311,7 +311,7 @@ def doctor(context: typer.Context, as_json: Json = False) -> None:
         console.print_json({"ok": not failed, "checks": checks})
     else:
         rows = [(console.mark(c.outcome), c.name, c.detail, c.do or None) for c in checks]
-        console.out().print(console.table(("", "check", "found", "do"), rows))
+        console.show_table(("", "check", "found", "do"), rows)
     if failed:
         raise typer.Exit(2)
 
@@ -438,7 +438,7 @@ def _tell(settings: Settings, summary: RunSummary, made: dict[str, Any]) -> None
         ("reports", "\n".join(made["reports"]) or None),
         ("log", str(summary.log) if summary.log else None),
     ]
-    console.out().print(console.table((f"{summary.date_from} to {summary.date_to}", ""), rows))
+    console.show_table((f"{summary.date_from} to {summary.date_to}", ""), rows)
     if made["published"]:
         question = "select * from marts.kpi_values where period_type = 'day' and unit_type = 'centre'"
         console.out().print(f'Try: callhouse sql "{question}"')

@@ -51,10 +51,10 @@ def mark(state: str) -> Text:
     return Text(f"{sign} {state}", style=style)
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str | None = None) -> Table:
+def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
     """A table whose cells are shown as they are; numbers to the right, NULL as a dash."""
     kept = [list(row) for row in rows]
-    made = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False, show_edge=False)
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for index, column in enumerate(columns):
         values = [row[index] for row in kept if row[index] is not None]
         right = bool(values) and all(isinstance(v, NUMBERS) and not isinstance(v, bool) for v in values)
@@ -62,6 +62,15 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str |
     for row in kept:
         made.add_row(*(value if isinstance(value, Text) else Text(as_text(value)) for value in row))
     return made
+
+
+def show_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Print a `table` on stdout, without the blanks that fill its last column."""
+    console = out()
+    with console.capture() as captured:
+        console.print(table(columns, rows))
+    for line in captured.get().splitlines():
+        print(line.rstrip())
 
 
 def as_text(value: Any) -> str:

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 from zoneinfo import ZoneInfo
 
 from callhouse.errors import CallhouseError, ConfigError, GateHeld, WarehouseError
@@ -308,10 +308,17 @@ def _test_dag(dag: DAG, settings: Settings, date_from: date, date_to: date) -> D
     scheduling.failures.clear()
     for task in dag.tasks:
         task.retries = 0  # somebody waits
+        task.on_kill = _interrupt  # what Airflow's handler of SIGTERM calls, and nothing else
     began = time.monotonic()
     dag_run = dag.test(logical_date=logical_date(settings, date_from), run_conf=run_conf(date_from, date_to))
     _, task_id, error = (scheduling.failures or [(dag.dag_id, None, None)])[0]
+    if isinstance(error, KeyboardInterrupt):  # Airflow takes it for a failure of the task
+        raise error
     return DagOutcome(dag.dag_id, str(dag_run.state), time.monotonic() - began, task_id, error)
+
+
+def _interrupt() -> NoReturn:
+    raise KeyboardInterrupt
 
 
 def _metadata_url(settings: Settings) -> str:

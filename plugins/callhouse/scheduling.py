@@ -140,7 +140,10 @@ def step(**options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 
 
 def run_step(settings: Settings, **options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """A `step` whose first argument is the run's id (`run_id` is Airflow's word for its own), and whose failure is `recorded` in `ops.runs`."""
+    """A `step` whose first argument is the run's id, and whose failure is `recorded` in ``ops.runs``.
+
+    The argument cannot be called ``run_id``: that is Airflow's word for the id of the DAG run.
+    """
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
@@ -160,9 +163,13 @@ def recorded(settings: Settings, run_id: int) -> Iterator[None]:
 
     try:
         yield
-    except Exception as error:
+    except BaseException as error:
+        state, message = (
+            "held" if isinstance(error, GateHeld) else "failed",
+            str(error) or type(error).__name__,
+        )
         try:
-            runs.finish(settings, run_id, "held" if isinstance(error, GateHeld) else "failed", str(error))
+            runs.finish(settings, run_id, state, message)
         except Exception:
             log.warning("the run's end could not be written to ops.runs", exc_info=True)
         raise
