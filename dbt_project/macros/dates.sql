@@ -1,13 +1,18 @@
-{# The business dates of the run at hand, as a condition: `where {{ in_run('visits.business_date') }}`. #}
+{# The business dates of the run at hand, an array. Everything that depends on the run comes through here. #}
+{% macro run_dates() -%}
+    (select build_state.dates from ops.build_state)::date[]
+{%- endmacro %}
+
+{# Whether a date is one of them, as a condition: `where {{ in_run('visits.business_date') }}`. #}
 {% macro in_run(column) -%}
-    {{ column }} = any((select build_state.dates from ops.build_state)::date[])
+    {{ column }} = any({{ run_dates() }})
 {%- endmacro %}
 
 {# The same with some days on both sides, for events of calls and shifts that cross midnight. #}
 {% macro near_run(column, days_before=1, days_after=1) -%}
     {{ column }} between
-        (select min(run_date) - {{ days_before }} from ops.build_state, unnest(build_state.dates) as run_date)
-        and (select max(run_date) + {{ days_after }} from ops.build_state, unnest(build_state.dates) as run_date)
+        (select min(run_date) - {{ days_before }} from unnest({{ run_dates() }}) as run_date)
+        and (select max(run_date) + {{ days_after }} from unnest({{ run_dates() }}) as run_date)
 {%- endmacro %}
 
 {# The local business date of an instant. #}

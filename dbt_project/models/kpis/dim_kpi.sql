@@ -21,11 +21,11 @@ from (
     ){{ ', ' if not loop.last }}
     {%- else %}
     (
-        null::text, null::integer, null::text, null::text, null::text, null::text, null::text, null::text, null::text,
-        null::text, null::text, null::boolean, null::integer
+        null::text, null::integer, null::text, null::text, null::text, null::text, null::text,
+        null::text, null::text, null::text, null::text, null::boolean, null::integer
     )
     {%- endfor %}
 ) as kpi (
-    kpi_id, kpi_number, label_en, label_zh, unit, direction, class, owner, attribution, definition, definition_hash,
-    is_ratio, sort_order
+    kpi_id, kpi_number, label_en, label_zh, unit, direction, class,
+    owner, attribution, definition, definition_hash, is_ratio, sort_order
 )

@@ -1,5 +1,6 @@
 {#- KPI × period × unit, generated from the metrics in kpis.yml. -#}
--- depends_on: {{ ref('fct_queue_intervals') }} {{ ref('fct_contacts') }} {{ ref('fct_surveys') }} {{ ref('fct_attendance') }}
+-- depends_on: {{ ref('fct_queue_intervals') }} {{ ref('fct_contacts') }}
+-- depends_on: {{ ref('fct_surveys') }} {{ ref('fct_attendance') }}
 with contacts as (
     select
         *,
@@ -8,7 +9,11 @@ with contacts as (
 ),
 
 counted as (
-    {{ kpi_sums('queue_intervals', ref('fct_queue_intervals'), interval='interval_start_at', queue='queue_key') }}
+    {{
+        kpi_sums(
+            'queue_intervals', ref('fct_queue_intervals'), interval='interval_start_at', queue='queue_key'
+        )
+    }}
     union all
     {{ kpi_sums('contacts', 'contacts', interval='interval_start_at') }}
     union all
@@ -20,7 +25,7 @@ counted as (
 {#- Every KPI has a row for the centre on every day of the run, also where nothing happened. -#}
 run_dates as (
     select run_date as business_date
-    from ops.build_state, unnest(build_state.dates) as run_date
+    from unnest({{ run_dates() }}) as run_date
 ),
 
 expected as (
@@ -63,7 +68,9 @@ days_of_months as (
     where
         period_type = 'day'
         and not {{ in_run('period_start_date') }}
-        and date_trunc('month', period_start_date) in (select date_trunc('month', business_date) from run_dates)
+        and date_trunc('month', period_start_date) in (
+            select date_trunc('month', business_date) from run_dates
+        )
 ),
 
 months as (
@@ -87,14 +94,7 @@ periods as (
 ),
 
 targets (kpi_id, unit_key, valid_from, target) as (
-    values
-    (null::text, null::text, null::date, null::numeric)
-    {%- for target in var('targets') %},
-    (
-        '{{ target.kpi }}', {{ "'" ~ (target.unit_key | replace("'", "''")) ~ "'" if target.unit_key else 'null' }},
-        '{{ target.valid_from }}', {{ target.target }}
-    )
-    {%- endfor %}
+    values {{ target_rows() }}
 ),
 
 aimed as (
@@ -112,7 +112,7 @@ aimed as (
                 targets.kpi_id = periods.kpi_id
                 and (targets.unit_key = periods.unit_key or targets.unit_key is null)
                 and targets.valid_from <= periods.period_start_date
-            order by targets.unit_key nulls last, targets.valid_from desc
+            order by targets.unit_key asc nulls last, targets.valid_from desc
             limit 1
         ) as target
     from periods
@@ -133,7 +133,8 @@ select
     case
         when value is null then 'no_value'
         when target is null then 'no_target'
-        when direction = 'lower' then case when value <= target then 'met' else 'missed' end
-        else case when value >= target then 'met' else 'missed' end
+        when direction = 'lower' and value <= target then 'met'
+        when direction <> 'lower' and value >= target then 'met'
+        else 'missed'
     end as status
 from aimed

@@ -1,4 +1,4 @@
-{#- People who read marts need to tell customers apart, not to call them: names and numbers are masked here. -#}
+{#- Who reads marts needs to tell customers apart, not to call them: names and numbers are masked here. -#}
 select
     source || ':' || customer_id as customer_key,
     source,

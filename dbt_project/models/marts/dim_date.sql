@@ -3,12 +3,14 @@ with years as (
     select
         make_date(min(extract(year from run_date))::integer, 1, 1) as first_date,
         make_date(max(extract(year from run_date))::integer, 12, 31) as last_date
-    from ops.build_state, unnest(build_state.dates) as run_date
+    from unnest({{ run_dates() }}) as run_date
 ),
 
 days as (
     select day::date as business_date
-    from years, generate_series(years.first_date::timestamp, years.last_date::timestamp, interval '1 day') as day
+    from
+        years,
+        generate_series(years.first_date::timestamp, years.last_date::timestamp, interval '1 day') as day
 )
 
 select

@@ -1,6 +1,6 @@
 with run_dates as (
     select run_date as business_date
-    from ops.build_state, unnest(build_state.dates) as run_date
+    from unnest({{ run_dates() }}) as run_date
 ),
 
 {#- Counted in absolute time between two local midnights: 46, 48 or 50 half-hours. -#}
@@ -9,7 +9,8 @@ half_hours as (
         run_dates.business_date,
         generate_series(
             run_dates.business_date::timestamp at time zone '{{ var("time_zone") }}',
-            (run_dates.business_date + 1)::timestamp at time zone '{{ var("time_zone") }}' - interval '1 second',
+            (run_dates.business_date + 1)::timestamp at time zone '{{ var("time_zone") }}'
+            - interval '1 second',
             interval '30 minutes'
         ) as interval_start_at
     from run_dates

@@ -19,7 +19,7 @@ run_dates as (
             run_date::timestamp at time zone '{{ var("time_zone") }}',
             (run_date + 1)::timestamp at time zone '{{ var("time_zone") }}'
         ) as day_span
-    from ops.build_state, unnest(build_state.dates) as run_date
+    from unnest({{ run_dates() }}) as run_date
 ),
 
 {#- The union on the wall clock, clipped to the day: two queues' log-ins at once count once. -#}
@@ -38,8 +38,12 @@ sessions as (
     select
         clipped.agent_key,
         clipped.business_date,
-        sum({{ seconds_between('lower(span)', 'upper(span)') }}) filter (where clipped.state = 'logged_in') as logged_in_seconds,
-        sum({{ seconds_between('lower(span)', 'upper(span)') }}) filter (where clipped.state = 'paused') as paused_seconds
+        sum({{ seconds_between('lower(span)', 'upper(span)') }}) filter (
+            where clipped.state = 'logged_in'
+        ) as logged_in_seconds,
+        sum({{ seconds_between('lower(span)', 'upper(span)') }}) filter (
+            where clipped.state = 'paused'
+        ) as paused_seconds
     from clipped
     cross join lateral unnest(clipped.spans) as span
     group by clipped.agent_key, clipped.business_date

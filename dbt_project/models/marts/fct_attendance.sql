@@ -1,4 +1,4 @@
-{#- A shift and what the clock says of it: punches from two hours before it to two hours after it are its own. -#}
+{#- A shift and what the clock says of it: punches from two hours before to two hours after are its own. -#}
 with shifts as (
     select *
     from {{ ref('stg_delimited__shifts') }}
@@ -27,7 +27,19 @@ attended as (
             and punches.punched_at between
             shifts.planned_start_at - interval '2 hours' and shifts.planned_end_at + interval '2 hours'
     group by
-        shifts.agent_id, shifts.business_date, shifts.shift_code, shifts.planned_start_at, shifts.planned_end_at
+        shifts.agent_id,
+        shifts.business_date,
+        shifts.shift_code,
+        shifts.planned_start_at,
+        shifts.planned_end_at
+),
+
+clipped as (
+    select
+        *,
+        greatest(first_in_at, planned_start_at) as counted_from_at,
+        least(last_out_at, planned_end_at) as counted_to_at
+    from attended
 )
 
 select
@@ -44,9 +56,10 @@ select
     {{ seconds_between('planned_start_at', 'planned_end_at') }} as scheduled_seconds,
     case
         when first_in_at is null then 0
-        else greatest(0, {{ seconds_between('greatest(first_in_at, planned_start_at)', 'least(last_out_at, planned_end_at)') }})
+        else greatest(0, {{ seconds_between('counted_from_at', 'counted_to_at') }})
     end as present_seconds,
     case
-        when first_in_at is not null then greatest(0, {{ seconds_between('planned_start_at', 'first_in_at') }})
+        when first_in_at is not null
+            then greatest(0, {{ seconds_between('planned_start_at', 'first_in_at') }})
     end as late_seconds
-from attended
+from clipped

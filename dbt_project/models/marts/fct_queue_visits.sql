@@ -26,7 +26,7 @@ thresholds as (
         where
             (service_levels.queue_id = queue_days.queue_id or service_levels.queue_id is null)
             and service_levels.valid_from <= queue_days.business_date
-        order by service_levels.queue_id nulls last, service_levels.valid_from desc
+        order by service_levels.queue_id asc nulls last, service_levels.valid_from desc
         limit 1
     ) as in_force
 )
@@ -52,12 +52,16 @@ select
     (visits.outcome = 'called_back')::integer as called_back_count,
     (visits.outcome = 'in_progress')::integer as in_progress_count,
     (visits.outcome = 'blocked')::integer as blocked_count,
-    (visits.outcome = 'answered' and coalesce(visits.wait_seconds <= thresholds.threshold_seconds, false))::integer
-        as answered_in_threshold_count,
-    (visits.outcome = 'abandoned' and coalesce(visits.wait_seconds <= thresholds.threshold_seconds, false))::integer
-        as abandoned_in_threshold_count,
-    (visits.outcome = 'abandoned' and coalesce(visits.wait_seconds <= thresholds.short_abandon_seconds, false))::integer
-        as short_abandoned_count,
+    (
+        visits.outcome = 'answered' and coalesce(visits.wait_seconds <= thresholds.threshold_seconds, false)
+    )::integer as answered_in_threshold_count,
+    (
+        visits.outcome = 'abandoned' and coalesce(visits.wait_seconds <= thresholds.threshold_seconds, false)
+    )::integer as abandoned_in_threshold_count,
+    (
+        visits.outcome = 'abandoned'
+        and coalesce(visits.wait_seconds <= thresholds.short_abandon_seconds, false)
+    )::integer as short_abandoned_count,
     visits.talk_seconds,
     visits.hold_seconds,
     visits.after_call_seconds

@@ -56,6 +56,8 @@ select
     answered_at,
     is_contact_known,
     coalesce((score between min_score and max_score)::integer, 0) as valid_count,
-    coalesce((score between min_score and max_score and score >= 0.8 * max_score)::integer, 0) as satisfied_count,
+    coalesce(
+        (score between min_score and max_score and score >= 0.8 * max_score)::integer, 0
+    ) as satisfied_count,
     case when score between min_score and max_score then score end as valid_score
 from placed

@@ -1,4 +1,4 @@
-{#- The daily report's figures: every KPI of the centre and of each queue, with the day before and the week before. -#}
+{#- The daily report's figures: every KPI of the centre and its queues, with the day and the week before. -#}
 with days as (
     select *
     from {{ source('marts', 'kpi_values') }}

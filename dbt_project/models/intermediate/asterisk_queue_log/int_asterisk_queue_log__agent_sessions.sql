@@ -21,7 +21,7 @@ with state_events as (
         and agent_id is not null
 ),
 
-{#- A second PAUSE while paused changes nothing: a span runs from the first start to the end that follows it. -#}
+{#- A second PAUSE while paused changes nothing: a span runs from the first start to the next end. -#}
 paired as (
     select
         *,

@@ -1,5 +1,5 @@
 {{ config(materialized='ephemeral') }}
-{#- A call's contact is summed up from its visits. A number that two customers share names neither of them. -#}
+{#- A call's contact is summed up from its visits. A number that customers share names none of them. -#}
 with customers_by_number as (
     select
         phone_number,
@@ -27,10 +27,13 @@ calls as (
         min(queue_id) filter (where visit_number = 1) as first_queue_id,
         min(queue_id) filter (where visit_number = visit_count) as last_queue_id,
         min(agent_id) filter (where outcome = 'answered' and answered_number = 1) as first_agent_id,
-        min(agent_id) filter (where outcome = 'answered' and answered_number = answered_count) as last_agent_id,
+        min(agent_id) filter (
+            where outcome = 'answered' and answered_number = answered_count
+        ) as last_agent_id,
         count(*)::integer as visit_count,
         case
-            when bool_or(outcome = 'answered' and ended_at is null or outcome = 'in_progress') then 'in_progress'
+            when bool_or(outcome = 'answered' and ended_at is null or outcome = 'in_progress')
+                then 'in_progress'
             when bool_or(outcome = 'answered') then 'answered'
             else min(outcome) filter (where visit_number = visit_count)
         end as outcome,

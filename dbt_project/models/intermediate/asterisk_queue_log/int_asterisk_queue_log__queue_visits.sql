@@ -13,7 +13,9 @@ with call_events as (
         event_at,
         ops.try_integer(case
             when event in ('CONNECT', 'COMPLETEAGENT', 'COMPLETECALLER') then data1
-            when event in ('ABANDON', 'EXITWITHTIMEOUT', 'EXITEMPTY', 'BLINDTRANSFER', 'ATTENDEDTRANSFER', 'TRANSFER') then data3
+            when event in (
+                'ABANDON', 'EXITWITHTIMEOUT', 'EXITEMPTY', 'BLINDTRANSFER', 'ATTENDEDTRANSFER', 'TRANSFER'
+            ) then data3
             when event = 'EXITWITHKEY' then data4
         end) as wait_seconds,
         ops.try_integer(case
@@ -69,7 +71,7 @@ visits as (
     group by source, call_id, queue_id, entry_number
 ),
 
-{#- A lost entry is recovered from what the later lines say of the wait; without one the visit cannot be placed. -#}
+{#- A lost entry is recovered from the wait that later lines tell; without one the visit cannot be placed. -#}
 placed as (
     select
         *,
@@ -111,7 +113,8 @@ select
     {{ half_hour('arrived_at') }} as interval_start_at,
     arrived_at as entered_at,
     case
-        when outcome = 'answered' then coalesce(connected_at, arrived_at + make_interval(secs => end_wait_seconds))
+        when outcome = 'answered'
+            then coalesce(connected_at, arrived_at + make_interval(secs => end_wait_seconds))
         else ended_at
     end as left_at,
     wait_seconds::integer as wait_seconds,

@@ -31,8 +31,8 @@ with lines as (
     select
         null::text as source, null::text as stream, null::text as time_zone, null::text as "time",
         null::text as callid, null::text as queuename, null::text as agent, null::text as event,
-        null::text as data1, null::text as data2, null::text as data3, null::text as data4, null::text as data5,
-        null::bigint as _load_id, null::bigint as _line
+        null::text as data1, null::text as data2, null::text as data3, null::text as data4,
+        null::text as data5, null::bigint as _load_id, null::bigint as _line
     where false
     {%- endfor %}
 ),

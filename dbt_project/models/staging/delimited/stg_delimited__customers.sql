@@ -1,4 +1,4 @@
-{#- Calls are tied to customers by number: a number that came, went or moved touches the days it called on. -#}
+{#- Calls are tied to customers by number: one that came, went or moved touches the days it called on. -#}
 {{
     config(
         affects = "

@@ -1,3 +1,5 @@
+{# What config/ says, as SQL; plugins/callhouse/transform.py hands it over as variables. #}
+
 {# Keys with which a waiting caller asks to be called back (option `callback_keys` of a queue_log source). #}
 {% macro callback_keys() -%}
     {%- set keys = [] -%}
@@ -26,5 +28,18 @@
         '{{ setting.official }}'::text,
         {{ setting.target }}::numeric
     ){{ ', ' if not loop.last }}
+    {%- endfor -%}
+{%- endmacro %}
+
+{# The targets of KPIs: one row per KPI, unit (null: every other unit) and valid-from date. #}
+{% macro target_rows() -%}
+    (null::text, null::text, null::date, null::numeric)
+    {%- for target in var('targets') %},
+    (
+        '{{ target.kpi }}',
+        {{ "'" ~ (target.unit_key | replace("'", "''")) ~ "'" if target.unit_key else 'null' }},
+        '{{ target.valid_from }}',
+        {{ target.target }}
+    )
     {%- endfor -%}
 {%- endmacro %}
