@@ -67,8 +67,8 @@ bench: .venv/.dev ## a million calls from files to marts, beside a hand-written 
 	@$(BIN)/python -m benchmarks
 
 .PHONY: docs
-docs: .venv/.dev ## dbt's pages about every table and column, as one file
-	@$(BIN)/callhouse docs
+docs: .venv/.dev ## write docs/ anew from the code: KPIs, marts, rules, DAGs
+	@$(BIN)/python -m callhouse.catalogue
 
 .PHONY: lock
 lock: .venv/.dev ## write the requirements files anew from pyproject.toml (UPGRADE=1 takes newer versions)
