@@ -43,7 +43,7 @@ _ATTRIBUTION = {
 
 @dataclass(frozen=True)
 class Kpi:
-    """A metric with ``meta.kpi``; ``numerator`` and ``denominator`` are what is summed of the table ``fact``."""
+    """A metric with ``meta.kpi``: sums of ``numerator`` and ``denominator`` over the table ``fact``."""
 
     name: str
     label: str
