@@ -119,10 +119,12 @@ select
     end as left_at,
     wait_seconds::integer as wait_seconds,
     outcome,
-    case ending
-        when 'EXITWITHTIMEOUT' then 'timeout'
-        when 'EXITEMPTY' then 'empty'
-        when 'EXITWITHKEY' then 'key'
+    case when outcome = 'flowed_out' then
+        case ending
+            when 'EXITWITHTIMEOUT' then 'timeout'
+            when 'EXITEMPTY' then 'empty'
+            when 'EXITWITHKEY' then 'key'
+        end
     end as outcome_reason,
     case when is_answered then coalesce(connect_agent_id, end_agent_id) end as agent_id,
     case when is_answered then ended_at end as ended_at,
