@@ -5,6 +5,7 @@
   ``load_settings()`` and child processes see it too.
 - ``connection``: the owner's autocommit connection to that database.
 - ``make_settings``: the same with other config: ``make_settings(sources={...}, centre={...})``.
+- `cloned` and `warehouse_uri`: for fixtures that keep a database of their own, filled once and then cloned.
 - ``embedded``: settings of a home with no server yet, for tests of the server itself.
 - ``write_config``: writes config files into a folder.
 """
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -81,14 +83,26 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
             postgres.destroy(settings)
 
 
+@contextmanager
+def cloned(server: Warehouse, template: str = TEMPLATE) -> Iterator[Warehouse]:
+    """A database like ``template``, which nobody may be connected to; dropped at the end."""
+    name = f"test_{next(_numbers)}"
+    with psycopg.connect(server.conninfo(), autocommit=True) as connection:
+        connection.execute(f"create database {name} template {template} strategy file_copy")
+        yield Warehouse(server.host, server.port, server.user, server.password, name, is_embedded=False)
+        connection.execute(f"drop database {name} with (force)")
+
+
+def warehouse_uri(database: Warehouse) -> str:
+    """What ``AIRFLOW_CONN_WAREHOUSE`` holds where the warehouse is this database."""
+    return database.sqlalchemy_url().replace("postgresql+psycopg://", "postgres://")
+
+
 @pytest.fixture
 def database(server: Warehouse) -> Iterator[Warehouse]:
     """An empty migrated database of this test's own."""
-    name = f"test_{next(_numbers)}"
-    with psycopg.connect(server.conninfo(), autocommit=True) as connection:
-        connection.execute(f"create database {name} template {TEMPLATE} strategy file_copy")
-        yield Warehouse(server.host, server.port, server.user, server.password, name, is_embedded=False)
-        connection.execute(f"drop database {name} with (force)")
+    with cloned(server) as made:
+        yield made
 
 
 @pytest.fixture
@@ -103,8 +117,7 @@ def make_settings(
         made.data_dir.mkdir(exist_ok=True)
         for key, value in made.environment().items():
             monkeypatch.setenv(key, value)
-        uri = database.sqlalchemy_url().replace("postgresql+psycopg://", "postgres://")
-        monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", uri)
+        monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", warehouse_uri(database))
         return made
 
     return make
