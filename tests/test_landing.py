@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -130,11 +130,14 @@ def test_a_file_still_being_written_is_left_for_the_next_time(
 ) -> None:
     path = put(settings, "crm/cases.csv", b"no\n1\n")
 
-    def grow_while_copying(source: Path, target: Path) -> str:
-        sha256 = copy(source, target)
-        with path.open("ab") as file:
-            file.write(b"2\n")
-        return sha256
+    def grow_while_copying(chunks: Iterable[bytes], target: Path) -> tuple[str, int]:
+        def growing() -> Iterator[bytes]:
+            for chunk in chunks:
+                with path.open("ab") as file:
+                    file.write(b"2\n")
+                yield chunk
+
+        return copy(growing(), target)
 
     copy = landing._copy
     with monkeypatch.context() as patch:

@@ -222,8 +222,10 @@ class _StillWritten(Exception):
 
 
 def _chunks(path: Path, before: os.stat_result) -> Iterator[bytes]:
+    remaining = before.st_size
     with path.open("rb") as file:
-        while chunk := file.read(CHUNK):
+        while chunk := file.read(min(CHUNK, remaining)):
+            remaining -= len(chunk)
             yield chunk
     after = path.stat()
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
