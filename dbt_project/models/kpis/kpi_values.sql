@@ -78,13 +78,13 @@ months as (
         kpi_id,
         'month'::text as period_type,
         date_trunc('month', period_start_date::timestamp) at time zone '{{ var("time_zone") }}' as period_start_at,
-        date_trunc('month', period_start_date)::date as period_start_date,
+        date_trunc('month', period_start_date::timestamp)::date as period_start_date,
         unit_type,
         unit_key,
         sum(numerator) as numerator,
         sum(denominator) as denominator
     from days_of_months
-    group by kpi_id, date_trunc('month', period_start_date), unit_type, unit_key
+    group by kpi_id, date_trunc('month', period_start_date::timestamp), unit_type, unit_key
 ),
 
 periods as (
