@@ -18,5 +18,6 @@
         'hung_up_by',
         'transfer_kind',
         'transfer_target',
+        'leg_kind',
     ])
 }}

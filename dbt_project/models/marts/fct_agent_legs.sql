@@ -24,6 +24,7 @@ select
     agent_id as agent_key,
     visit_number::integer as visit_number,
     leg_number::integer as leg_number,
+    leg_kind,
     offered_at,
     ring_seconds,
     outcome,

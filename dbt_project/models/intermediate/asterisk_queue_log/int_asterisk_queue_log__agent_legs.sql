@@ -16,7 +16,8 @@ with answered as (
         after_call_seconds,
         hung_up_by,
         transfer_kind,
-        transfer_target
+        transfer_target,
+        'primary'::text as leg_kind
     from {{ ref('int_asterisk_queue_log__queue_visits') }}
     where outcome = 'answered'
 ),
@@ -38,7 +39,8 @@ missed as (
         0 as after_call_seconds,
         null::text as hung_up_by,
         null::text as transfer_kind,
-        null::text as transfer_target
+        null::text as transfer_target,
+        'primary'::text as leg_kind
     from {{ ref('int_asterisk_queue_log__missed_offers') }}
 )
 

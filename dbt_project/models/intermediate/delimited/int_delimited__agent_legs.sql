@@ -20,6 +20,7 @@ select
     after_call_seconds,
     hung_up_by,
     null::text as transfer_kind,
-    null::text as transfer_target
+    null::text as transfer_target,
+    'primary'::text as leg_kind
 from {{ ref('int_delimited__calls') }}
 where outcome = 'answered'
