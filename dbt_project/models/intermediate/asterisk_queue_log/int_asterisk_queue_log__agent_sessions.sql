@@ -1,6 +1,7 @@
 {#-
   Log-ins and pauses as spans of time, one row per span. A log-in ends at the agent's log-off; where that line is
-  lost, at the earliest of the next log-in, local midnight, and the end of the data. Pauses of one queue
+  lost, at the earliest of the next log-in, local midnight, and the end of the data. A log-off that comes first
+  ends a log-in before the data: it says how long it was, else it counts from midnight. Pauses of one queue
   and of all queues are spans of their own; whoever sums them takes their union.
 -#}
 with state_events as (
@@ -10,7 +11,8 @@ with state_events as (
         case when event like '%LOG%' then 'logged_in' else 'paused' end as state,
         case when event like '%LOG%' then null else queue_id end as queue_id,
         event in ('AGENTLOGIN', 'AGENTCALLBACKLOGIN', 'PAUSE', 'PAUSEALL') as is_start,
-        event_at
+        event_at,
+        case when event like '%LOGOFF' then ops.try_integer(data2) end as logged_in_seconds
     from {{ ref('stg_asterisk_queue_log__events') }}
     where
         {{ near_run('business_date') }}
@@ -50,18 +52,28 @@ select
     paired.source,
     paired.agent_id,
     paired.state,
-    tstzrange(
-        paired.event_at,
-        greatest(paired.event_at, case
+    case
+        when paired.is_start then tstzrange(paired.event_at, greatest(paired.event_at, case
             when paired.state = 'paused' and paired.next_end_at is not null then paired.next_end_at
             when not paired.next_is_start then paired.next_at
             else least(
-                paired.next_at,
+                case when paired.state = 'logged_in' then paired.next_at end,
                 ({{ local_date('paired.event_at') }} + 1)::timestamp at time zone '{{ var("time_zone") }}',
                 data_end.ends_at
             )
-        end)
-    ) as span
+        end))
+        else tstzrange(
+            least(paired.event_at, coalesce(
+                paired.event_at - make_interval(secs => paired.logged_in_seconds),
+                {{ local_date('paired.event_at') }}::timestamp at time zone '{{ var("time_zone") }}'
+            )),
+            paired.event_at
+        )
+    end as span
 from paired
 inner join data_end on paired.source = data_end.source
-where paired.is_start and not (paired.state = 'paused' and coalesce(paired.was_started, false))
+where
+    case
+        when paired.is_start then paired.state = 'logged_in' or not coalesce(paired.was_started, false)
+        else paired.state = 'logged_in' and paired.was_started is null
+    end

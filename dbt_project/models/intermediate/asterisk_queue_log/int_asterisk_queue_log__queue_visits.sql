@@ -71,7 +71,7 @@ visits as (
     group by source, call_id, queue_id, entry_number
 ),
 
-{#- A lost entry is recovered from the wait that later lines tell; without one the visit cannot be placed. -#}
+{#- A lost entry is recovered from the wait its answer tells; without an answer there is no visit. -#}
 placed as (
     select
         *,
