@@ -17,7 +17,7 @@ contacts as (
 
 contacts_of_other_days as (
     select contact_key
-    from {{ source('marts', 'fct_contacts') }}
+    from {{ source('marts', 'published_contacts') }}
     where not {{ in_run('business_date') }}
 ),
 
