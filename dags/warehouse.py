@@ -4,17 +4,7 @@ from __future__ import annotations
 
 from airflow.sdk import chain, dag
 
-from callhouse.scheduling import (
-    MARTS,
-    business_dates,
-    business_days,
-    dag_options,
-    hold_if_nothing_passed,
-    landing_asset,
-    recorded,
-    run_step,
-    step,
-)
+from callhouse import scheduling
 from callhouse.settings import load_settings
 
 settings = load_settings()
@@ -22,8 +12,8 @@ settings = load_settings()
 
 @dag(
     dag_display_name="Warehouse, daily",
-    schedule=business_days(settings, "warehouse"),
-    **dag_options(settings, "warehouse"),
+    schedule=scheduling.business_days(settings, "warehouse"),
+    **scheduling.dag_options(settings, "warehouse"),
 )
 def warehouse_daily() -> None:
     """### From landing files to published marts
@@ -33,34 +23,34 @@ def warehouse_daily() -> None:
     `marts.quality_results` says why. A range of dates (the form, `callhouse run`) is one pass.
     """
 
-    @step(inlets=[landing_asset(name) for name in settings.sources])
+    @scheduling.step(inlets=[scheduling.landing_asset(name) for name in settings.sources])
     def load() -> int:
         from callhouse import raw, runs
 
-        run = runs.begin(settings, *business_dates(settings), "warehouse_daily")
-        with recorded(settings, run):
+        run = runs.begin(settings, *scheduling.business_dates(settings), "warehouse_daily")
+        with scheduling.recorded(settings, run):
             raw.load(settings, run)
         return run
 
-    @run_step(settings)
+    @scheduling.run_step(settings)
     def stage(run: int) -> None:
         from callhouse import transform
 
         transform.stage(settings, run)
 
-    @run_step(settings)
+    @scheduling.run_step(settings)
     def check(run: int, layer: str) -> None:
         from callhouse import quality
 
-        hold_if_nothing_passed(quality.check(settings, run, layer))
+        scheduling.hold_if_nothing_passed(quality.check(settings, run, layer))
 
-    @run_step(settings)
+    @scheduling.run_step(settings)
     def build(run: int) -> None:
         from callhouse import transform
 
         transform.build(settings, run)
 
-    @run_step(settings, outlets=[MARTS])
+    @scheduling.run_step(settings, outlets=[scheduling.MARTS])
     def publish(run: int) -> None:
         from callhouse import publish
 

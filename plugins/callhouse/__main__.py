@@ -137,7 +137,8 @@ def down(
     ended = airflow_server.stop(settings)
     if destroy:
         postgres.destroy(settings)
-        (orchestration.airflow_home(settings) / "migrated").unlink(missing_ok=True)
+        for marker in orchestration.airflow_home(settings).glob("migrated-*"):
+            marker.unlink()
     elif not keep_database:
         postgres.stop(settings)
     database = postgres.status(settings)
@@ -226,6 +227,7 @@ def backfill(
         console.print_json({"backfill": number, "dag": dag, "url": now.url})
         return
     console.out().print(f"Backfill {number} of {dag}, {first} to {last}: {now.url}/dags/{dag}/backfills")
+    console.out().print(f"The schedule of {dag} is on now: Airflow runs nothing of a paused DAG.")
 
 
 @app.command()
@@ -378,15 +380,12 @@ def _run(
     report: bool,
     as_json: bool,
 ) -> None:
-    from callhouse import airflow_server, console, orchestration
+    from callhouse import console, orchestration
 
     steps = console.Steps(quiet=as_json)
-    is_up = airflow_server.status(settings).state == "running"
-    runner = airflow_server.run if is_up else orchestration.run
-    if not is_up:
-        steps("Airflow starts in this process")
+    steps("Airflow starts in this process")
     try:
-        summary = runner(settings, first, last, sources or None, report=report, progress=steps)
+        summary = orchestration.run(settings, first, last, sources or None, report=report, progress=steps)
     finally:
         steps.close()
     made = _made(settings, summary)
@@ -436,7 +435,7 @@ def _tell(settings: Settings, summary: RunSummary, made: dict[str, Any]) -> None
         ("rules", made["rules"]),
         ("calls", made["contacts"]),
         ("reports", "\n".join(made["reports"]) or None),
-        ("log", str(summary.log) if summary.log else None),
+        ("log", summary.log),
     ]
     console.show_table((f"{summary.date_from} to {summary.date_to}", ""), rows)
     if made["published"]:
@@ -541,9 +540,9 @@ def _yesterday(settings: Settings) -> date:
     return datetime.now(ZoneInfo(settings.time_zone)).date() - timedelta(days=1)
 
 
-def _unexpected(error: BaseException | None, log: Path | None) -> CallhouseError:
+def _unexpected(error: BaseException | None, log: Path) -> CallhouseError:
     what = f"unexpected {type(error).__name__}: {error}" if error else "ended without saying why"
-    return CallhouseError(what, where=str(log or ""), do="the log has the whole story")
+    return CallhouseError(what, where=str(log), do="the log has the whole story")
 
 
 def main(arguments: list[str] | None = None) -> None:

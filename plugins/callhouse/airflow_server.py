@@ -17,31 +17,22 @@ import urllib.request
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 import psutil
 
 from callhouse import orchestration
-from callhouse.errors import (
-    CallhouseError,
-    ConfigError,
-    DeliveryError,
-    GateHeld,
-    SourceError,
-    WarehouseError,
-)
-from callhouse.orchestration import DEFAULT_PORT, DagOutcome, airflow_home
+from callhouse.errors import ConfigError, WarehouseError
+from callhouse.orchestration import DEFAULT_PORT, airflow_home
 from callhouse.settings import Settings
 
 SERVICE = "CALLHOUSE_SERVICE"
 START_SECONDS = 180
 STOP_SECONDS = 20
 POLL_SECONDS = 0.5
-UNFINISHED = ("queued", "running")
 
 
 @dataclass(frozen=True)
@@ -59,18 +50,19 @@ class AirflowStatus:
 def start(settings: Settings, progress: Callable[[str], None] = lambda message: None) -> AirflowStatus:
     """Start what is missing and wait until every service answers; a running Airflow is left as it is.
 
+    Waits for a `orchestration.run` of this home to end: both write Airflow's database.
+
     Raises:
         WarehouseError: a service ended or did not answer in time. Nothing of ours is left running then.
     """
-    with orchestration.exclusive(settings, "up"):
+    with orchestration.exclusive(settings):
         if (now := status(settings)).state == "running":
             _check_config(settings)
             return now
         stop(settings)
         port = _free_port()
         progress("Airflow's database")
-        with orchestration.exclusive(settings, "run"):
-            orchestration.prepare(settings, port)
+        orchestration.prepare(settings, orchestration.environment(settings, port))
         state = {"port": port, "config": str(settings.config_dir)}
         _state_file(settings).write_text(json.dumps(state), encoding="utf-8")
         environment = os.environ | orchestration.environment(settings, port)
@@ -124,39 +116,10 @@ def status(settings: Settings) -> AirflowStatus:
     return AirflowStatus("running" if complete else "starting", _url(port) if port else None, services)
 
 
-def run(
-    settings: Settings,
-    date_from: date,
-    date_to: date,
-    sources: list[str] | None = None,
-    *,
-    report: bool = True,
-    progress: orchestration.Progress = lambda dag_id, state: None,
-) -> orchestration.RunSummary:
-    """`orchestration.run` in the running Airflow: the same DAGs in the same order, waited for.
-
-    Raises:
-        ConfigError: a source is not declared, or Airflow serves another config folder.
-        WarehouseError: Airflow does not answer.
-    """
-    dag_ids = orchestration.flow(settings, sources)
-
-    def run_dag(dag_id: str) -> DagOutcome:
-        began = time.monotonic()
-        run_id = _trigger(settings, dag_id, date_from, date_to)
-        state = _wait(settings, dag_id, run_id)
-        seconds = time.monotonic() - began
-        if state == "success":
-            return DagOutcome(dag_id, state, seconds)
-        task_id = _failed_task(settings, dag_id, run_id)
-        return DagOutcome(dag_id, state, seconds, task_id, _explanation(settings, dag_id, run_id))
-
-    outcomes = orchestration.follow(dag_ids, run_dag, report=report, progress=progress)
-    return orchestration.RunSummary(date_from, date_to, outcomes, None)
-
-
 def backfill(settings: Settings, dag_id: str, date_from: date, date_to: date) -> int:
     """Create a backfill in the running Airflow, one run per business day, also for days that ran before.
+
+    Switches the DAG's schedule on: Airflow runs nothing of a paused DAG.
 
     Returns:
         The backfill's id.
@@ -176,49 +139,6 @@ def unpause_all(settings: Settings) -> None:
     """Switch every DAG's schedule on."""
     for dag in _api(settings, "GET", "/dags?limit=100")["dags"]:
         _unpause(settings, dag["dag_id"])
-
-
-def _trigger(settings: Settings, dag_id: str, date_from: date, date_to: date) -> str:
-    body = {
-        "logical_date": orchestration.logical_date(settings, date_from).isoformat(),
-        "data_interval_start": _midnight(settings, date_from),
-        "data_interval_end": _midnight(settings, date_to + timedelta(days=1)),
-        "conf": orchestration.run_conf(date_from, date_to),
-    }
-    _unpause(settings, dag_id)
-    return str(_api(settings, "POST", f"/dags/{dag_id}/dagRuns", body)["dag_run_id"])
-
-
-def _wait(settings: Settings, dag_id: str, run_id: str) -> str:
-    while True:
-        state = str(_api(settings, "GET", f"/dags/{dag_id}/dagRuns/{quote(run_id)}")["state"])
-        if state not in UNFINISHED:
-            return state
-        time.sleep(POLL_SECONDS)
-
-
-def _failed_task(settings: Settings, dag_id: str, run_id: str) -> str | None:
-    tasks = _api(settings, "GET", f"/dags/{dag_id}/dagRuns/{quote(run_id)}/taskInstances")["task_instances"]
-    return next((str(task["task_id"]) for task in tasks if task["state"] == "failed"), None)
-
-
-def _explanation(settings: Settings, dag_id: str, run_id: str) -> CallhouseError:
-    """A failed DAG run as the error of its kind: the task's own is in another process."""
-    where = f"{_url(_port(settings) or DEFAULT_PORT)}/dags/{dag_id}/runs/{quote(run_id)}"
-    do = "read the failed task's log there"
-    if dag_id.startswith("extract_"):
-        return SourceError("the source's files could not be taken", where=where, do=do)
-    if dag_id.startswith("report_"):
-        return DeliveryError("the report could not be sent", where=where, do=do)
-    from callhouse.postgres import connect
-
-    with connect(settings, "callhouse_audit") as connection:
-        last = connection.execute(
-            "select state, message from ops.runs order by run_id desc limit 1"
-        ).fetchone()
-    state, message = last or ("failed", None)
-    kind = GateHeld if state == "held" else WarehouseError
-    return kind(message or "the run failed", where=where, do=do)
 
 
 def _midnight(settings: Settings, day: date) -> str:

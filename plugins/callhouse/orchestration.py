@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 from zoneinfo import ZoneInfo
 
 from callhouse.errors import CallhouseError, ConfigError, GateHeld, WarehouseError
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 DEFAULT_PORT = 8080
 ADMIN = "admin"
 WAREHOUSE_DAG = "warehouse_daily"
+METADATA_VARIABLE = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
 KEPT_RUN_LOGS = 30
 
 Progress = Callable[[str, str], None]
@@ -59,12 +60,12 @@ class DagOutcome:
 
 @dataclass(frozen=True)
 class RunSummary:
-    """What a run did; ``log`` holds everything its tasks said, when they ran in this process."""
+    """What `run` did; ``log`` holds everything the tasks said."""
 
     date_from: date
     date_to: date
     outcomes: tuple[DagOutcome, ...]
-    log: Path | None
+    log: Path
 
     @property
     def exit_code(self) -> int:
@@ -111,7 +112,7 @@ def environment(settings: Settings, port: int = DEFAULT_PORT) -> dict[str, str]:
     address = f"http://127.0.0.1:{port}"
     return settings.environment() | {
         "AIRFLOW_HOME": str(home),
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": _metadata_url(settings),
+        METADATA_VARIABLE: _metadata_url(settings),
         "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT / "dags"),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(PROJECT / "plugins"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
@@ -139,21 +140,22 @@ def environment(settings: Settings, port: int = DEFAULT_PORT) -> dict[str, str]:
     }
 
 
-def prepare(settings: Settings, port: int = DEFAULT_PORT) -> None:
-    """Set this process's environment for Airflow and bring Airflow's database to this version's schema.
+def prepare(settings: Settings, variables: dict[str, str]) -> None:
+    """Set this process's `environment` and bring Airflow's database to this version's schema.
 
     Must come before the first ``import airflow`` of the process. Fast once it has been done.
 
     Raises:
         WarehouseError: Airflow's database cannot be created or migrated.
     """
-    os.environ.update(environment(settings, port))
-    url = os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]
-    done = f"{version('apache-airflow-core')} {hashlib.sha256(url.encode()).hexdigest()}"
-    marker = airflow_home(settings) / "migrated"
+    os.environ.update(variables)
+    url = variables[METADATA_VARIABLE]
+    marker = airflow_home(settings) / f"migrated-{hashlib.sha256(url.encode()).hexdigest()[:12]}"
+    done = version("apache-airflow-core")
     if marker.exists() and marker.read_text(encoding="utf-8") == done and _sqlite_exists(url):
         return
-    with _output_to(settings.logs_dir / "airflow-migrate.log"):
+    log = settings.logs_dir / "airflow-migrate.log"
+    with _output_to(log):
         try:
             from airflow.utils.db import initdb
 
@@ -161,8 +163,8 @@ def prepare(settings: Settings, port: int = DEFAULT_PORT) -> None:
         except Exception as error:
             raise WarehouseError(
                 f"Airflow's own database could not be prepared: {type(error).__name__}",
-                where=str(settings.logs_dir / "airflow-migrate.log"),
-                do="read the log; AIRFLOW__DATABASE__SQL_ALCHEMY_CONN can name another database",
+                where=str(log),
+                do=f"read the log; {METADATA_VARIABLE} can name another database",
             ) from error
     marker.write_text(done, encoding="utf-8")
 
@@ -178,102 +180,62 @@ def run(
 ) -> RunSummary:
     """Send business dates ``[date_from, date_to]`` through the DAGs, in this process and in one pass.
 
-    See `flow` for the order. What the tasks log goes to one file.
+    A source that fails stops only itself; when all of them fail, or the warehouse does, the rest is left
+    out. A held gate is no such failure: the reports say what is published. No task is tried twice, and
+    what the tasks log goes to one file. Airflow keeps the run's history, unless it is at work itself.
 
     Raises:
         ConfigError: a source is not declared, or a DAG file cannot be imported.
         WarehouseError: another run of this home does not end, or Airflow's database is out of reach.
     """
-    dag_ids = flow(settings, sources)
-    log_path = _new_run_log(settings, date_from, date_to)
-    with exclusive(settings, "run"):
-        prepare(settings)
-        with _output_to(log_path):
-            dags = _import_dags()
-
-            def run_dag(dag_id: str) -> DagOutcome:
-                return _test_dag(dags[dag_id], settings, date_from, date_to)
-
-            outcomes = follow(dag_ids, run_dag, report=report, progress=progress)
-    return RunSummary(date_from, date_to, outcomes, log_path)
-
-
-def flow(settings: Settings, sources: list[str] | None = None) -> list[str]:
-    """The DAGs of a run in their order: extracts, warehouse, reports.
-
-    Raises:
-        ConfigError: a source is not declared.
-    """
-    unknown = sorted(set(sources or []) - set(settings.sources))
-    if unknown:
+    if unknown := sorted(set(sources or []) - set(settings.sources)):
         raise ConfigError(
             f"unknown source {unknown[0]!r}",
             where=str(settings.config_dir / "sources.yml"),
             do=f"name one of: {', '.join(settings.sources)}",
         )
-    extracts = [f"extract_{name}" for name in sources or settings.sources]
-    return [*extracts, WAREHOUSE_DAG, *(f"report_{name}" for name in settings.reports)]
-
-
-def follow(
-    dag_ids: list[str], run_dag: Callable[[str], DagOutcome], *, report: bool, progress: Progress
-) -> tuple[DagOutcome, ...]:
-    """Run the DAGs of a `flow` one after the other.
-
-    A source that fails stops only itself; when all of them fail, or the warehouse does, the rest is left
-    out. A held gate is no such failure: the reports say what is published.
-    """
+    log_path = _new_run_log(settings, date_from, date_to)
     outcomes: list[DagOutcome] = []
+    with exclusive(settings):
+        prepare(settings, environment(settings) | _metadata_beside(settings))
+        with _output_to(log_path):
+            dags = _import_dags()
 
-    def one(dag_id: str) -> DagOutcome:
-        progress(dag_id, "running")
-        outcomes.append(run_dag(dag_id))
-        progress(dag_id, outcomes[-1].state)
-        return outcomes[-1]
+            def run_dag(dag_id: str) -> DagOutcome:
+                progress(dag_id, "running")
+                outcomes.append(_test_dag(dags[dag_id], settings, date_from, date_to))
+                progress(dag_id, outcomes[-1].state)
+                return outcomes[-1]
 
-    position = dag_ids.index(WAREHOUSE_DAG)
-    extracts, reports = dag_ids[:position], dag_ids[position + 1 :]
-    extracted = [one(dag_id) for dag_id in extracts]
-    if extracted and all(outcome.failed for outcome in extracted):
-        return tuple(outcomes)
-    warehouse = one(WAREHOUSE_DAG)
-    if report and (not warehouse.failed or isinstance(warehouse.error, GateHeld)):
-        for dag_id in reports:
-            one(dag_id)
-    return tuple(outcomes)
+            extracts = [run_dag(f"extract_{name}") for name in sources or settings.sources]
+            if not extracts or not all(extract.failed for extract in extracts):
+                warehouse = run_dag(WAREHOUSE_DAG)
+                if report and (not warehouse.failed or isinstance(warehouse.error, GateHeld)):
+                    for name in settings.reports:
+                        run_dag(f"report_{name}")
+    return RunSummary(date_from, date_to, tuple(outcomes), log_path)
 
 
 @contextlib.contextmanager
-def exclusive(settings: Settings, name: str, timeout: float = 600) -> Iterator[None]:
-    """One process of this home at a time.
+def exclusive(settings: Settings, timeout: float = 600) -> Iterator[None]:
+    """One process of this home at a time runs DAGs itself or starts Airflow.
 
     Raises:
         WarehouseError: the other one does not end within ``timeout`` seconds.
     """
     from filelock import FileLock, Timeout
 
-    airflow_home(settings).mkdir(parents=True, exist_ok=True)
-    path = airflow_home(settings) / f"{name}.lock"
+    path = airflow_home(settings) / "lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(path, timeout=timeout):
             yield
     except Timeout:
         raise WarehouseError(
-            f"another `callhouse {name}` is at work for more than {timeout:.0f} s",
+            f"another `callhouse run` or `up` has been at work for {timeout:.0f} s",
             where=str(path),
-            do="wait for it to end, or end it and try again",
+            do="wait for it to end, or end it, and try again",
         ) from None
-
-
-def logical_date(settings: Settings, business_date: date) -> datetime:
-    """A moment inside the business day that no other run has: what a run by hand is filed under."""
-    zone = ZoneInfo(settings.time_zone)
-    return datetime.combine(business_date, datetime.now(zone).time(), zone)
-
-
-def run_conf(date_from: date, date_to: date) -> dict[str, Any]:
-    """The form's answers for a run somebody waits for: the two dates, and no retries."""
-    return {"date_from": date_from.isoformat(), "date_to": date_to.isoformat(), "retry": False}
 
 
 def import_dags(settings: Settings) -> dict[str, DAG]:
@@ -282,7 +244,7 @@ def import_dags(settings: Settings) -> dict[str, DAG]:
     Raises:
         ConfigError: a DAG file cannot be imported.
     """
-    prepare(settings)
+    prepare(settings, environment(settings))
     with _output_to(settings.logs_dir / "airflow-import.log"):
         return _import_dags()
 
@@ -310,8 +272,13 @@ def _test_dag(dag: DAG, settings: Settings, date_from: date, date_to: date) -> D
         task.retries = 0  # somebody waits
         task.on_kill = _interrupt  # what Airflow's handler of SIGTERM calls, and nothing else
     began = time.monotonic()
-    dag_run = dag.test(logical_date=logical_date(settings, date_from), run_conf=run_conf(date_from, date_to))
-    _, task_id, error = (scheduling.failures or [(dag.dag_id, None, None)])[0]
+    zone = ZoneInfo(settings.time_zone)
+    dag_run = dag.test(
+        # A moment inside the business day that no other run has: `dag.test` replaces a run of the same.
+        logical_date=datetime.combine(date_from, datetime.now(zone).time(), zone),
+        run_conf={"date_from": date_from.isoformat(), "date_to": date_to.isoformat()},
+    )
+    task_id, error = scheduling.failures[0] if scheduling.failures else (None, None)
     if isinstance(error, KeyboardInterrupt):  # Airflow takes it for a failure of the task
         raise error
     return DagOutcome(dag.dag_id, str(dag_run.state), time.monotonic() - began, task_id, error)
@@ -322,11 +289,26 @@ def _interrupt() -> NoReturn:
 
 
 def _metadata_url(settings: Settings) -> str:
-    if url := os.environ.get("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"):
+    if url := os.environ.get(METADATA_VARIABLE):
         return url
     from callhouse import postgres
 
-    return postgres.airflow_database_url(settings) or f"sqlite:///{airflow_home(settings) / 'airflow.db'}"
+    return postgres.airflow_database_url(settings) or _sqlite_url(settings, "airflow")
+
+
+def _metadata_beside(settings: Settings) -> dict[str, str]:
+    """Another metadata database where a scheduler may be at work on ours: it would take the run's tasks."""
+    from callhouse import airflow_server
+
+    is_ours = os.environ.get("AIRFLOW_HOME") == str(airflow_home(settings))  # an earlier `prepare` here
+    is_shared = METADATA_VARIABLE in os.environ and not is_ours
+    if is_shared or airflow_server.status(settings).state != "stopped":
+        return {METADATA_VARIABLE: _sqlite_url(settings, "beside")}
+    return {}
+
+
+def _sqlite_url(settings: Settings, name: str) -> str:
+    return f"sqlite:///{airflow_home(settings) / name}.db"
 
 
 def _sqlite_exists(url: str) -> bool:

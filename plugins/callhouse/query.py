@@ -47,7 +47,6 @@ def ask(settings: Settings, statement: str) -> Iterator[tuple[list[str], Iterato
                     yield from rows
 
             yield columns, everything()
-            rows.close()
         except psycopg.OperationalError as error:
             raise QueryError(_first_line(error), do="see the message") from None
         except psycopg.Error as error:

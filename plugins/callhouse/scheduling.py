@@ -99,7 +99,6 @@ def dag_options(settings: Settings, *tags: str) -> dict[str, Any]:
         "params": {
             "date_from": _date_param("From", "First business date; empty: the run's own"),
             "date_to": _date_param("To", "Last business date; the whole range is one pass"),
-            "retry": Param(True, type="boolean", title="Retry", description="Try failed tasks again later"),
         },
         "default_args": {
             "owner": "callhouse",
@@ -120,8 +119,8 @@ def landing_asset(source: str) -> Asset:
 def step(**options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """`airflow.sdk.task` for a step that raises `CallhouseError`.
 
-    What waiting cannot cure (a held gate, a wrong setting), and anything in a run that asked for no
-    retries, fails at once; everything else is tried again with a growing delay.
+    What waiting cannot cure (a held gate, a wrong setting) fails at once; everything else is tried again
+    with a growing delay.
     """
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -129,10 +128,8 @@ def step(**options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         def guarded(*args: Any, **kwargs: Any) -> Any:
             try:
                 return function(*args, **kwargs)
-            except Exception as error:
-                if isinstance(error, _NEVER_BETTER_LATER) or not get_current_context()["params"]["retry"]:
-                    raise AirflowFailException(str(error) or repr(error)) from error
-                raise
+            except _NEVER_BETTER_LATER as error:
+                raise AirflowFailException(str(error)) from error
 
         return task(**options)(guarded)
 
@@ -228,13 +225,13 @@ def explain_failure(context: Context) -> None:
     error = context.get("exception")
     if isinstance(error, AirflowFailException) and error.__cause__:
         error = error.__cause__
-    failures.append((context["ti"].dag_id, context["ti"].task_id, error))
+    failures.append((context["ti"].task_id, error))
     if isinstance(error, CallhouseError):
         log.error("what: %s | where: %s | do: %s", error.what, error.where or "–", error.do or "–")
 
 
-failures: list[tuple[str, str, Any]] = []
-"""(DAG, task, error) of the tasks that failed in this process, for `orchestration.run`."""
+failures: list[tuple[str, BaseException | None]] = []
+"""(task, error) of the tasks that failed in this process, for `orchestration.run`."""
 
 
 def _date_param(title: str, description: str) -> Param:
