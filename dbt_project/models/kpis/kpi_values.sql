@@ -77,7 +77,8 @@ months as (
     select
         kpi_id,
         'month'::text as period_type,
-        date_trunc('month', period_start_date::timestamp) at time zone '{{ var("time_zone") }}' as period_start_at,
+        date_trunc('month', period_start_date::timestamp)
+        at time zone '{{ var("time_zone") }}' as period_start_at,
         date_trunc('month', period_start_date::timestamp)::date as period_start_date,
         unit_type,
         unit_key,
