@@ -16,6 +16,7 @@ from typing import Any
 
 import yaml
 
+from callhouse.errors import ConfigError
 from callhouse.quality.document import rules_page
 from callhouse.settings import PROJECT, Settings
 
@@ -237,7 +238,12 @@ def _dags() -> list[Any]:
         from airflow.dag_processing.dagbag import BundleDagBag
 
         bag = BundleDagBag(dag_folder=folder, bundle_path=folder, bundle_name="dags-folder")
-        return [bag.dags[dag_id] for dag_id in orchestration.flow(settings)]
+    if bag.import_errors:
+        raise ConfigError("; ".join(map(str, bag.import_errors.values())), where=str(folder), do="correct it")
+    order = [f"extract_{name}" for name in settings.sources]
+    order += ["warehouse_daily", *(f"report_{name}" for name in settings.reports)]
+    others = sorted(bag.dags.keys() - set(order))
+    return [bag.dags[dag_id] for dag_id in order + others]
 
 
 def _text(dag: Any) -> str:
