@@ -6,7 +6,7 @@ from typing import Any
 
 from airflow.sdk import dag
 
-from callhouse.scheduling import MARTS, business_dates, business_days, dag_options, step
+from callhouse.scheduling import MARTS, business_dates, business_days, dag_options, smtp_connection, step
 from callhouse.settings import load_settings
 
 settings = load_settings()
@@ -31,7 +31,7 @@ Nobody gets the same report twice; figures that are not published are not sent a
         def send() -> None:
             from callhouse import reports
 
-            reports.send(settings, name, *business_dates(settings))
+            reports.send(settings, name, *business_dates(settings), smtp=smtp_connection)
 
         send()
 

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from callhouse import orchestration
+from callhouse.reports import deliver
 from callhouse.settings import PROJECT, Settings
 
 HEAVY = ("pandas", "dbt", "great_expectations", "matplotlib", "duckdb", "numpy")
@@ -230,3 +231,35 @@ def backfill(timetable: Any, zone: str, first: datetime, last: datetime) -> list
     while info := timetable.next_dagrun_info_v2(last_dagrun_info=info, restriction=restriction):
         infos.append(info)
     return infos
+
+
+@pytest.mark.parametrize(
+    "connection",
+    [
+        "smtp://robot:secret@mail.example:2525/?from_email=callhouse%40example.com&disable_ssl=true",
+        json.dumps(
+            {
+                "conn_type": "smtp", "host": "mail.example", "port": 2525,
+                "login": "robot", "password": "secret",
+                "extra": {"from_email": "callhouse@example.com", "disable_ssl": True},
+            }
+        ),
+    ],
+    ids=["uri", "json"],
+)  # fmt: skip
+def test_a_report_uses_the_connection_smtp_as_airflow_knows_it(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, connection: str
+) -> None:
+    script = (
+        "import json; from callhouse.scheduling import smtp_connection; print(json.dumps(smtp_connection()))"
+    )
+    assert in_airflow(settings, script) is None
+    monkeypatch.setenv("AIRFLOW_CONN_SMTP", connection)
+    server = deliver.smtp_channel(in_airflow(settings, script), settings.outbox_dir)
+    assert (server.host, server.port, server.user, server.password) == (
+        "mail.example",
+        2525,
+        "robot",
+        "secret",
+    )
+    assert (server.security, server.sender) == ("starttls", "callhouse@example.com")

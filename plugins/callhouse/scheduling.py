@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import json
 import logging
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pendulum
-from airflow.sdk import Asset, Param, get_current_context, task
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk import Asset, Connection, Param, get_current_context, task
+from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException
 from airflow.timetables.base import DagRunInfo, DataInterval, TimeRestriction
 from airflow.timetables.interval import CronDataIntervalTimetable
 
@@ -203,6 +204,16 @@ def business_dates(settings: Settings) -> tuple[date, date]:
         return yesterday, yesterday
     zone = pendulum.timezone(settings.time_zone)
     return start.astimezone(zone).date(), end.astimezone(zone).date() - timedelta(days=1)
+
+
+def smtp_connection() -> str | None:
+    """The Airflow connection ``smtp`` as JSON, wherever Airflow keeps it; None when there is none."""
+    try:
+        found = Connection.get("smtp")
+    except AirflowNotFoundException:
+        return None
+    fields = ("conn_type", "host", "port", "login", "password", "extra")
+    return json.dumps({name: getattr(found, name) for name in fields})
 
 
 def parse_dates(date_from: str, date_to: str) -> tuple[date, date]:
