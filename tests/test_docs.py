@@ -162,6 +162,11 @@ def test_every_command_that_a_page_names_exists_with_its_options(page: Path) -> 
                 assert name in known, line
 
 
+def test_every_option_that_the_readme_names_by_itself_exists() -> None:
+    known = set().union(*commands().values())
+    assert set(re.findall(r"`(--[a-z-]+)", text(README))) <= known | {"--help"}
+
+
 def test_the_readme_lists_every_command() -> None:
     group = typer.main.get_command(command.app)
     visible = {f"`callhouse {name}`" for name, each in group.commands.items() if not each.hidden}  # type: ignore[attr-defined]
