@@ -146,7 +146,7 @@
 {# The loads a staging query has in hand, from the comments that only_loads() leaves in it. #}
 {% macro staged_loads(sql) %}
     {%- set loads = [] -%}
-    {%- for batch in modules.re.findall('/\* loads ([0-9 ]+) \*/', sql) -%}
+    {%- for batch in modules.re.findall('/[*] loads ([0-9 ]+) [*]/', sql) -%}
         {%- do loads.extend(batch.split()) -%}
     {%- endfor -%}
     {{ return(loads | unique | list) }}
