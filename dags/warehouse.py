@@ -56,10 +56,16 @@ def warehouse_daily() -> None:
 
         publish.publish(settings, run)
 
+    @scheduling.step(retries=0)
+    def account(run: int) -> None:
+        from callhouse import runs
+
+        runs.account(settings, run)
+
     run = load()
     check_staging = check.override(task_id="check_staging")(run, "staging")
     check_build = check.override(task_id="check_build")(run, "build")
-    chain(stage(run), check_staging, build(run), check_build, publish(run))
+    chain(stage(run), check_staging, build(run), check_build, publish(run), account(run))
 
 
 warehouse_daily()

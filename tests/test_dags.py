@@ -116,10 +116,10 @@ def test_each_source_of_another_config_gets_its_own_extract_dag(describe: Callab
     assert found["dags"]["extract_west"]["schedule"] == ["15 2 * * *", "Europe/Berlin"]
 
 
-def test_the_warehouse_is_one_chain_of_six_tasks_after_the_extracts(describe: Callable[..., Any]) -> None:
+def test_the_warehouse_is_one_chain_of_seven_tasks_after_the_extracts(describe: Callable[..., Any]) -> None:
     dags = describe()["dags"]
     tasks = dags["warehouse_daily"]["tasks"]
-    order = ["load", "stage", "check_staging", "build", "check_build", "publish"]
+    order = ["load", "stage", "check_staging", "build", "check_build", "publish", "account"]
     assert set(tasks) == set(order)
     for earlier, later in pairwise(order):
         assert earlier in tasks[later]["after"]

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 from zoneinfo import ZoneInfo
 
-from callhouse.errors import CallhouseError, ConfigError, GateHeld, WarehouseError
+from callhouse.errors import CallhouseError, ConfigError, GateHeld, SourceError, WarehouseError
 from callhouse.settings import PROJECT, Settings
 
 if TYPE_CHECKING:
@@ -181,7 +181,8 @@ def run(
     """Send business dates ``[date_from, date_to]`` through the DAGs, in this process and in one pass.
 
     A source that fails stops only itself; when all of them fail, or the warehouse does, the rest is left
-    out. A held gate is no such failure: the reports say what is published. No task is tried twice, and
+    out. A held gate or a file that cannot be loaded is no such failure: the reports say what is
+    published. No task is tried twice, and
     what the tasks log goes to one file. Airflow keeps the run's history, unless it is at work itself.
 
     Raises:
@@ -210,7 +211,7 @@ def run(
             extracts = [run_dag(f"extract_{name}") for name in sources or settings.sources]
             if not extracts or not all(extract.failed for extract in extracts):
                 warehouse = run_dag(WAREHOUSE_DAG)
-                if report and (not warehouse.failed or isinstance(warehouse.error, GateHeld)):
+                if report and (not warehouse.failed or isinstance(warehouse.error, (GateHeld, SourceError))):
                     for name in settings.reports:
                         run_dag(f"report_{name}")
     return RunSummary(date_from, date_to, tuple(outcomes), log_path)

@@ -7,6 +7,7 @@ from datetime import date
 import psycopg
 
 from callhouse import postgres
+from callhouse.errors import SourceError
 from callhouse.settings import Settings
 
 
@@ -56,3 +57,33 @@ def dates_to_build(connection: psycopg.Connection, run_id: int) -> list[date]:
         {"run": run_id},
     ).fetchall()
     return [row[0] for row in rows]
+
+
+def account(settings: Settings, run_id: int) -> None:
+    """Say of a run that is done which files it could not load; the others' figures are published.
+
+    Raises:
+        SourceError: a file could not be loaded; it is tried again by the next run.
+    """
+    with postgres.connect(settings, name="account for a run") as connection:
+        failed = connection.execute(
+            """
+            select load.source, load.stream, file.original_name, load.message
+            from ops.loads as load
+            inner join ops.landing_files as file on load.landing_id = file.landing_id
+            where load.run_id = %s and load.state = 'failed'
+            order by load.load_id
+            """,
+            (run_id,),
+        ).fetchall()
+        if failed:
+            message = "; ".join(
+                f"{source}.{stream} {name}: {reason}" for source, stream, name, reason in failed
+            )
+            connection.execute("update ops.runs set message = %s where run_id = %s", (message, run_id))
+            connection.commit()
+            raise SourceError(
+                f"{len(failed)} files could not be loaded: {message}",
+                where="ops.loads",
+                do="correct the files or their entry in sources.yml and run again; the rest is published",
+            )

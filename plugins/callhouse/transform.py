@@ -23,6 +23,7 @@ from callhouse.settings import PROJECT, Settings
 from callhouse.sources import streams_of
 
 DBT_PROJECT = PROJECT / "dbt_project"
+CUSTOMERS = "stg_delimited__customers"
 BUILD_LAYERS = ("intermediate", "marts", "kpis")
 
 
@@ -172,6 +173,21 @@ def _restage_changed_mappings(settings: Settings) -> None:
 
 
 def _restage(connection: psycopg.Connection, source: str, stream: str, tables: list[str]) -> None:
+    if CUSTOMERS in tables:  # their records have no date of their own, but the calls they were tied to have
+        connection.execute(
+            """
+            insert into ops.affected_dates (business_date, reason)
+            select distinct business_date, 'the mapping of customers was edited'
+            from marts.fct_contacts
+            where
+                customer_id is not null
+                and exists (
+                    select from staging.stg_delimited__customers where source = %s and stream = %s
+                )
+            on conflict (business_date) do update set state = 'pending', since = now()
+            """,
+            (source, stream),
+        )
     for table in tables:
         # The dates the rows had may not be the ones they get now.
         connection.execute(
@@ -230,6 +246,8 @@ def _dbt(settings: Settings, command: str, *arguments: str) -> None:
     )  # fmt: skip
     if result.success:
         return
+    if isinstance(result.exception, KeyboardInterrupt):
+        raise result.exception
     failures = [
         f"{outcome.node.name}: {' '.join(str(outcome.message).split())}"
         for outcome in getattr(result.result, "results", [])
