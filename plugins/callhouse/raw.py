@@ -25,7 +25,7 @@ from callhouse import postgres
 from callhouse.errors import SourceError, WarehouseError
 from callhouse.landing import ROLE, together
 from callhouse.settings import Settings
-from callhouse.sources import Stream, files, spreadsheets, streams_of
+from callhouse.sources import Stream, documents, files, kinds, spreadsheets, streams_of
 from callhouse.sources.records import MAX_RECORD, Batch, Cutter, Layout, Reject, read_header
 
 logger = logging.getLogger(__name__)
@@ -303,6 +303,10 @@ def _table(stream: Stream) -> sql.Identifier:
 def _load_text(job: _Job, tally: _Tally) -> None:
     form = job.stream.format
     with files.open_text(job.path, form, job.block_size) as text:
+        if form.documents:
+            batches = _batches(job, documents.DocumentCutter(job.load_id, text.newline), text.blocks)
+            _copy(job, documents.LAYOUT, [kinds.DOCUMENT], batches, tally, text.original)
+            return
         layout = Layout(
             fields=len(job.stream.columns),
             min_fields=form.min_fields or len(job.stream.columns),
@@ -393,7 +397,9 @@ def _header_hint(stream: Stream, names: list[str], missing: list[str]) -> str:
     )
 
 
-def _batches(job: _Job, cutter: Cutter, blocks: Iterator[bytes]) -> Iterator[Batch]:
+def _batches(
+    job: _Job, cutter: Cutter | documents.DocumentCutter, blocks: Iterator[bytes]
+) -> Iterator[Batch]:
     for block in blocks:
         yield cutter.feed(block, is_last=False)
         if cutter.pending > files.MAX_LINE:

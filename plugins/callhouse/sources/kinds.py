@@ -20,6 +20,8 @@ STAGING_OPTIONS = frozenset(
 )
 FILE_OPTIONS = frozenset({"files", "encoding", "required", "max_bytes", "max_ratio"})
 
+DOCUMENT = "document"  # the one column of a stream of JSON documents
+
 # Columns that raw tables or PostgreSQL itself own.
 RESERVED_COLUMNS = frozenset(
     {"_extra", "_load_id", "_line", "ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"}
@@ -56,7 +58,8 @@ class FileFormat:
     ``delimiter`` and ``quote`` are one ASCII character (``quote`` None: no quoting at all). ``min_fields``
     below the number of columns admits short lines, whose missing fields are NULL; ``join_surplus`` keeps
     the surplus fields of a long line, delimiters included, in the last column. ``sheet`` names or counts
-    (from 0) a spreadsheet's sheet.
+    (from 0) a spreadsheet's sheet. ``documents``: the file holds JSON documents, whose text goes whole into
+    the one column `DOCUMENT`; what says how fields are cut has no meaning then.
     """
 
     delimiter: str = ","
@@ -66,6 +69,7 @@ class FileFormat:
     sheet: str | int = 0
     min_fields: int | None = None
     join_surplus: bool = False
+    documents: bool = False
     caps: Caps = Caps()
 
 
@@ -138,6 +142,31 @@ def check_name(source: str, stream: str) -> None:
             where=f"config/sources.yml, {source}",
             do="use lower-case letters, digits and _",
         )
+
+
+def document_stream(source: Source, name: str, *, needs_files: bool = True) -> Stream:
+    """A stream of JSON documents in files, from its entry in ``sources.yml``.
+
+    Args:
+        needs_files: False where the system answers instead of lying in a folder, and `files` may be missing.
+
+    Raises:
+        ConfigError: an option is missing, unknown or has a value that cannot be used.
+    """
+    options = source.streams.get(name) or {}
+    where = f"config/sources.yml, {source.name}.{name}"
+    check_name(source.name, name)
+    check_options(options, FILE_OPTIONS | STAGING_OPTIONS, where)
+    form = FileFormat(
+        header=False,
+        encoding=read_encoding(options, where),
+        documents=True,
+        caps=read_caps(options, where),
+    )
+    globs = read_files(options, where) if needs_files or "files" in options else ()
+    return Stream(
+        source.name, name, (Column(DOCUMENT),), globs, form, required=bool(options.get("required", True))
+    )
 
 
 def read_columns(declared: Any, where: str) -> tuple[Column, ...]:
