@@ -53,21 +53,25 @@ class Publication:
 def publish(settings: Settings, run_id: int) -> Publication:
     """Replace the run's dates in all marts in one transaction; readers see the old or the new, never a mix.
 
-    Dates that a critical rule holds stay as they were: what was built is then built again without them
-    (months are sums over days), and once the others are published an exception reports the held ones.
+    Dates that a critical rule holds stay as they were. What was built is then built and judged again without
+    them, for months are sums over days and a call of one day may go on in the next; after the others are
+    published, the held ones are reported by an exception.
 
     Raises:
         WarehouseError: another run has built since; its figures are not this run's to publish.
         GateHeld: some dates are held; the others are published.
     """
-    from callhouse import transform
+    from callhouse import quality, transform
 
     manifest = transform.manifest(settings)
     with postgres.connect(settings, autocommit=True, name=f"publish, run {run_id}") as connection:
         built, held = _built_dates(connection, run_id)
         passed = [day for day in built if day not in held]
-        if held and passed:
+        while passed and passed != built:
             transform.build(settings, run_id, passed)
+            quality.check(settings, run_id, "build")
+            built, held = _built_dates(connection, run_id)
+            passed = [day for day in built if day not in held]
         rows: dict[str, int] = {}
         if passed:
             with postgres.advisory_lock(connection, "warehouse"):
@@ -84,15 +88,17 @@ def publish(settings: Settings, run_id: int) -> Publication:
 
 
 def _built_dates(connection: psycopg.Connection, run_id: int) -> tuple[list[date], list[date]]:
+    """The dates in ``build``, and those up to the run's last that a rule of either stage holds."""
     row = connection.execute(
         """
         select state.run_id, state.dates, array(
-            select affected.business_date from ops.affected_dates as affected
-            where affected.state = 'held' and affected.business_date = any(state.dates)
+            select affected.business_date from ops.affected_dates as affected, ops.runs as run
+            where affected.state = 'held' and run.run_id = %s and affected.business_date <= run.date_to
             order by 1
         )
         from ops.build_state as state
-        """
+        """,
+        (run_id,),
     ).fetchone()
     if row is None or row[0] != run_id:
         raise WarehouseError(
@@ -155,7 +161,28 @@ def _insert(connection: psycopg.Connection, mart: Mart) -> int:
             ),
             *both,
         )
-    return connection.execute(statement).rowcount
+    try:
+        with connection.transaction():
+            return connection.execute(statement).rowcount
+    except psycopg.errors.UniqueViolation:
+        _leave_other_dates(connection, mart)
+        return connection.execute(statement).rowcount
+
+
+def _leave_other_dates(connection: psycopg.Connection, mart: Mart) -> None:
+    """Take the records built now off the dates they were published on.
+
+    Such a record has moved here from a date that the run does not cover. That date is affected and waits
+    for its own run, which makes its sums follow.
+    """
+    connection.execute(
+        sql.SQL("delete from {} using {} as built where ({}) = ({})").format(
+            mart.table,
+            sql.Identifier("build", mart.name),
+            sql.SQL(", ").join(sql.Identifier("marts", mart.name, name) for name in mart.primary_key),
+            sql.SQL(", ").join(sql.Identifier("built", name) for name in mart.primary_key),
+        )
+    )
 
 
 def marts_of(manifest: dict[str, Any]) -> list[Mart]:
