@@ -30,7 +30,8 @@ clipped as (
         sessions.state,
         range_agg(sessions.span * run_dates.day_span) as spans
     from {{ ref('int_asterisk_queue_log__agent_sessions') }} as sessions
-    inner join run_dates on sessions.span && run_dates.day_span
+    inner join run_dates
+        on sessions.business_date = run_dates.business_date and sessions.span && run_dates.day_span
     group by sessions.agent_id, run_dates.business_date, sessions.state
 ),
 

@@ -11,11 +11,60 @@
                 (select min(business_date) - 1 from changed) and (select max(business_date) + 1 from changed)
                 and neighbour.business_date not in (select business_date from changed)
                 and (neighbour.source, neighbour.call_id) in (select source, call_id from changed)
+            union
+            select tied.business_date
+            from (
+                select unnest(array[night.business_date, night.business_date + 1]) as business_date
+                from (
+                    select
+                        case when is_start then business_date else business_date - 1 end as business_date,
+                        case
+                            when is_start then lead(business_date) over one_state
+                            else lag(business_date) over one_state
+                        end is distinct from business_date as is_over_midnight
+                    from (
+                        select
+                            *,
+                            event like '%LOG%' as is_session,
+                            event in ('AGENTLOGIN', 'AGENTCALLBACKLOGIN', 'PAUSE', 'PAUSEALL') as is_start
+                        from staging.stg_asterisk_queue_log__events
+                        where
+                            business_date between
+                            (select min(business_date) - 1 from changed) and (select max(business_date) + 1 from changed)
+                            and event in (
+                                'AGENTLOGIN', 'AGENTLOGOFF', 'AGENTCALLBACKLOGIN', 'AGENTCALLBACKLOGOFF',
+                                'PAUSE', 'UNPAUSE', 'PAUSEALL', 'UNPAUSEALL'
+                            )
+                    ) as state_event
+                    window one_state as (
+                        partition by source, agent_id, is_session, case when not is_session then queue_id end
+                        order by event_at, is_start
+                    )
+                ) as night
+                where
+                    night.is_over_midnight
+                    and (
+                        night.business_date in (select business_date from changed)
+                        or night.business_date + 1 in (select business_date from changed)
+                    )
+            ) as tied
+            where exists (
+                select from staging.stg_asterisk_queue_log__events as event
+                where event.business_date = tied.business_date
+            )
+            union
+            select answer.business_date
+            from marts.fct_surveys as answer
+            where
+                not answer.is_contact_known
+                and answer.contact_key in (select source || ':' || call_id from changed)
         ",
     )
 }}
 {#- A queue_log line is an event: it is never corrected, so its whole content is its key, and the same line in
-    a rotated or second copy of the file is a duplicate. A line also touches the days before and after on which its call has others. -#}
+    a rotated or second copy of the file is a duplicate. A line also touches the days before and after on which its
+    call has others, those it is tied to by somebody logged in or paused over midnight, and the days of survey
+    answers that came before their call. -#}
 {%- set streams = streams_of_kind('asterisk_queue_log') %}
 with lines as (
     {%- for stream in streams %}
