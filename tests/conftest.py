@@ -84,13 +84,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
 
 
 @contextmanager
-def cloned(server: Warehouse, template: str = TEMPLATE) -> Iterator[Warehouse]:
+def cloned(server: Warehouse, template: str = TEMPLATE, name: str | None = None) -> Iterator[Warehouse]:
     """A database like ``template``, which nobody may be connected to; dropped at the end."""
-    name = f"test_{next(_numbers)}"
+    name = name or f"test_{next(_numbers)}"
     with psycopg.connect(server.conninfo(), autocommit=True) as connection:
         connection.execute(f"create database {name} template {template} strategy file_copy")
         yield Warehouse(server.host, server.port, server.user, server.password, name, is_embedded=False)
-        connection.execute(f"drop database {name} with (force)")
+        connection.execute(f"drop database if exists {name} with (force)")
 
 
 def warehouse_uri(database: Warehouse) -> str:

@@ -1,0 +1,101 @@
+"""A simulated centre whose three days are published once; every test gets a copy of it.
+
+- ``simulated``: its source files and the truth, not yet in any warehouse.
+- ``published``: settings of a warehouse that has them all published; ``template.digests`` are its marts'.
+- ``fresh``: settings of an empty warehouse and of an empty data folder.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from callhouse.postgres import Warehouse
+from callhouse.settings import Settings
+from callhouse.simulate import Plan, simulate
+
+from ..conftest import cloned, warehouse_uri, write_config
+from .warehouse import digests, run_warehouse
+
+FIRST = date(2026, 3, 2)
+DAYS = [FIRST + timedelta(days=number) for number in range(3)]
+PLAN = Plan(FIRST, days=3, calls_per_day=400, seed=7)
+# Always one name: dbt parses the whole project anew when the database is called otherwise.
+DATABASE = "main_job"
+
+
+@contextmanager
+def centre_in(folder: Path, database: Warehouse, **config: Any) -> Iterator[Settings]:
+    """Settings of a centre in a folder, and this process's environment saying the same meanwhile."""
+    with pytest.MonkeyPatch.context() as patch:
+        settings = Settings(write_config(folder / "config", **config), folder / "home", folder / "data")
+        settings.home.mkdir(exist_ok=True)
+        settings.data_dir.mkdir(exist_ok=True)
+        for key, value in settings.environment().items():
+            patch.setenv(key, value)
+        patch.setenv("AIRFLOW_CONN_WAREHOUSE", warehouse_uri(database))
+        yield settings
+
+
+@pytest.fixture(scope="session")
+def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The source files of the three days, and the truth."""
+    folder = tmp_path_factory.mktemp("simulated")
+    simulate(PLAN, folder)
+    return folder
+
+
+@dataclass(frozen=True)
+class Template:
+    """The published centre: its config, home and data in a folder, its database, what its marts hold."""
+
+    folder: Path
+    database: str
+    digests: dict[str, tuple[int, str]]
+
+
+@pytest.fixture(scope="session")
+def template(
+    server: Warehouse, simulated: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Template]:
+    """The centre after one pass over its three days."""
+    folder = tmp_path_factory.mktemp("published")
+    shutil.copytree(simulated, folder / "data")
+    with cloned(server, name=DATABASE) as database, centre_in(folder, database) as settings:
+        run_warehouse(settings, DAYS[0], DAYS[-1])
+        published = digests(settings)
+        name = f"{DATABASE}_published"
+        with psycopg.connect(server.conninfo(), autocommit=True) as connection:
+            connection.execute(
+                b"select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = %s", (DATABASE,)
+            )
+            connection.execute(f"alter database {DATABASE} rename to {name}")
+            yield Template(folder, name, published)
+            connection.execute(f"drop database {name} with (force)")
+
+
+@pytest.fixture
+def published(server: Warehouse, template: Template, tmp_path: Path) -> Iterator[Settings]:
+    """Settings of a warehouse of this test's own with the three days published."""
+    shutil.copytree(template.folder, tmp_path, dirs_exist_ok=True)
+    with (
+        cloned(server, template.database, DATABASE) as database,
+        centre_in(tmp_path, database) as settings,
+    ):
+        yield settings
+
+
+@pytest.fixture
+def fresh(server: Warehouse, template: Template, tmp_path: Path) -> Iterator[Settings]:
+    """Settings of an empty warehouse and an empty data folder."""
+    shutil.copytree(template.folder / "home" / "dbt", tmp_path / "home" / "dbt")
+    with cloned(server, name=DATABASE) as database, centre_in(tmp_path, database) as settings:
+        yield settings
