@@ -9,12 +9,14 @@ import os
 import re
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
+from callhouse import console
 from callhouse.errors import (
     CallhouseError,
     ConfigError,
@@ -193,3 +195,9 @@ def test_simulate_writes_where_the_sources_look(settings: Settings) -> None:
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["folder"] == str(settings.data_dir)
     assert list(settings.data_dir.glob("pbx/queue_log*"))
+
+
+def test_a_run_of_days_is_told_as_one_range() -> None:
+    days = [date(1999, 1, 30), date(1999, 1, 31), date(1999, 2, 1), date(1999, 2, 3)]
+    assert console.ranges(days) == "1999-01-30 … 1999-02-01, 1999-02-03"
+    assert console.ranges([]) == ""

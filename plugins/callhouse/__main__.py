@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -97,7 +98,8 @@ def up(
     steps("PostgreSQL")
     postgres.open_warehouse(settings)
     steps("PostgreSQL", "ok")
-    was_told = (orchestration.airflow_home(settings) / "secrets.json").exists()
+    told_before = orchestration.airflow_home(settings) / "password_told"
+    was_told = told_before.exists()
     steps("Airflow")
     now = airflow_server.start(settings)
     steps("Airflow", "ok")
@@ -114,6 +116,7 @@ def up(
     else:
         told.print(f", password [bold]{orchestration.credentials(settings)['admin_password']}[/]")
         told.print(f"The password is shown this once; it stays in {passwords}.")
+        told_before.touch()
     if not unpause:
         told.print("Schedules are off until you unpause a DAG there, or all with `callhouse up --unpause`.")
     told.print("`callhouse down` stops it all.")
@@ -430,17 +433,28 @@ def _tell(settings: Settings, summary: RunSummary, made: dict[str, Any]) -> None
                 CallhouseError(f"{place}: {known.what}", where=known.where, do=known.do), as_json=False
             )
     rows = [
-        ("published", ", ".join(map(str, made["published"])) or None),
-        ("held", ", ".join(map(str, made["held"])) or None),
+        ("published", console.ranges(made["published"]) or None),
+        ("held", console.ranges(made["held"]) or None),
         ("rules", made["rules"]),
         ("calls", made["contacts"]),
-        ("reports", "\n".join(made["reports"]) or None),
-        ("log", summary.log),
     ]
     console.show_table((f"{summary.date_from} to {summary.date_to}", ""), rows)
+    # Paths stand outside the table: one that wraps cannot be copied.
+    for path in made["reports"][-3:]:
+        print(f"report  {path}")
+    print(f"log     {summary.log}")
     if made["published"]:
-        question = "select * from marts.kpi_values where period_type = 'day' and unit_type = 'centre'"
-        console.out().print(f'Try: callhouse sql "{question}"')
+        question = (
+            "select period_start_date, kpi_id, round(value, 4) as value from marts.kpi_values"
+            " where period_type = 'day' and unit_type = 'centre'"
+        )
+        print(f'Try: {_command()} sql "{question}"')
+
+
+def _command() -> str:
+    """The command as this user can type it: by its path where the shell does not find it."""
+    called = Path(sys.argv[0])
+    return called.name if shutil.which(called.name) else os.path.relpath(called)
 
 
 def _made(settings: Settings, summary: RunSummary) -> dict[str, Any]:
@@ -452,8 +466,9 @@ def _made(settings: Settings, summary: RunSummary) -> dict[str, Any]:
             return [row[0] for row in connection.execute(statement, parameters).fetchall()]
 
         rules = connection.execute(
-            "select outcome, count(*) from marts.quality_results where run_id ="
-            " (select max(run_id) from marts.quality_results) group by outcome order by outcome desc"
+            "select case outcome when 'pass' then 'passed' else severity || ' ' || outcome end, count(*)"
+            " from marts.quality_results where run_id = (select max(run_id) from marts.quality_results)"
+            " group by 1 order by min(outcome) <> 'pass', bool_or(severity = 'critical') desc, 1"
         ).fetchall()
         has_marts = column("select to_regclass('marts.fct_contacts') is not null")[0]
         return {
@@ -467,7 +482,7 @@ def _made(settings: Settings, summary: RunSummary) -> dict[str, Any]:
                 " order by 1",
                 summary.date_to,
             ),
-            "rules": ", ".join(f"{count} {outcome}" for outcome, count in rules) or None,
+            "rules": ", ".join(f"{count} {what}" for what, count in rules) or None,
             "contacts": column(
                 "select count(*) from marts.fct_contacts where business_date between %s and %s", *dates
             )[0]

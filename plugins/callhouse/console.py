@@ -84,6 +84,17 @@ def as_text(value: Any) -> str:
     return "".join(letter if letter.isprintable() else "�" for letter in str(value))
 
 
+def ranges(dates: Sequence[date]) -> str:
+    """Dates in order, runs of days as ``first … last``: a month is not thirty-one dates."""
+    runs: list[list[date]] = []
+    for day in dates:
+        if runs and day - runs[-1][1] == timedelta(days=1):
+            runs[-1][1] = day
+        else:
+            runs.append([day, day])
+    return ", ".join(f"{first}" if first == last else f"{first} … {last}" for first, last in runs)
+
+
 def plain(value: Any) -> Any:
     """A value as JSON knows it: dates as ISO text, exact numbers as numbers, the rest as text."""
     if isinstance(value, CallhouseError):

@@ -1,8 +1,9 @@
+{#- Also of the days beside the run's: a call of the evening before may be answered after midnight. -#}
 {#- One row per call as mapped, with what the mapping left out worked out from what it gave. -#}
 with calls as (
     select *
     from {{ ref('stg_delimited__calls') }}
-    where {{ in_run('business_date') }}
+    where {{ near_run('business_date') }}
 )
 
 select
