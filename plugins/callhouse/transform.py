@@ -241,6 +241,7 @@ def _dbt(settings: Settings, command: str, *arguments: str) -> None:
             "--log-level", "none",
             "--log-path", str(settings.logs_dir / "dbt"),
             "--no-send-anonymous-usage-stats",
+            *([] if command == "parse" else ["--no-write-json"]),  # its files cost more time than its work
             command, *arguments, *dbt_arguments(settings),
         ]
     )  # fmt: skip
