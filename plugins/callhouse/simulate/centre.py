@@ -23,6 +23,7 @@ from typing import Any
 
 from callhouse.errors import ConfigError
 from callhouse.simulate.arrivals import Arrival, arrivals
+from callhouse.simulate.freeswitch import FreeSwitch
 from callhouse.simulate.output import Outputs
 from callhouse.simulate.people import Duty, Person, roster, staff
 from callhouse.simulate.plan import Clock, Plan, Queue, head_count
@@ -39,6 +40,8 @@ _AGENT_HANGS_UP_RATE = 0.35
 _BETWEEN_BREAKS = 60
 _ANSWERED_AT_ONCE = 0.985  # above: no ring at all before the answer
 _MOST_VISITS = 3
+# Telephone systems beside Asterisk, by their kind: each writes the same calls and agents in its own form.
+_OTHER_SYSTEMS = {"freeswitch": FreeSwitch}
 _LEAVE_EVENTS = {
     "abandon": "ABANDON",
     "timeout": "EXITWITHTIMEOUT",
@@ -176,6 +179,7 @@ class _Centre:
         end_of_data = end_of_exports if self.cut_off is None else min(self.cut_off, end_of_exports)
         self.truth = Truth(plan, self.clock, outputs) if with_truth else None
         self.log = QueueLog(self.clock, outputs, plan.start)
+        self.other_systems = [_OTHER_SYSTEMS[name](plan, self.clock, outputs) for name in plan.other_systems]
         self.crm = Crm(plan, self.clock, outputs, self.truth, end_of_data)
         self.attendance = Attendance(self.clock, outputs, self.truth, end_of_data)
         self.draw = random.Random(f"{plan.seed}/events")
@@ -231,6 +235,9 @@ class _Centre:
             self.log.write(at, "NONE|NONE|NONE|QUEUESTART|")
         self.log.rotate(day)
         duties = roster(self.plan, self.clock, self.people, day)
+        for system in self.other_systems:
+            system.begin_day(day)
+            system.end_day(day - timedelta(days=2))
         self.crm.begin_day(day)
         self.attendance.begin_day(day, duties)
         for duty in duties:
@@ -396,6 +403,8 @@ class _Centre:
     def _end_call(self, at: int, call: Call) -> None:
         call.ended_at = at
         del self.open_calls[call.contact_id]
+        for system in self.other_systems:
+            system.call_ended(call)
         self.crm.call_ended(call, at)
         if self.truth:
             self.truth.contact(call, at)
@@ -423,6 +432,7 @@ class _Centre:
         agent.duty, agent.login, agent.breaks = duty, at, list(duty.breaks)
         agent.login_id, agent.login_channel = f"{at}.{number}", f"PJSIP/{agent.person.agent_id}-{number:08x}"
         self.log.write(at, f"{agent.login_id}|NONE|{agent.label}|AGENTLOGIN|{agent.login_channel}")
+        self._agent_changed(at, agent, "available")
         for index in agent.person.queues:
             self.logged_in[index] += 1
         for not_before, _, _ in agent.breaks:
@@ -458,11 +468,13 @@ class _Centre:
     def _pause(self, at: int, agent: Agent, seconds: int, reason: str) -> None:
         agent.state, agent.paused_since = "paused", at
         self._log_pause(at, agent, "PAUSE", reason)
+        self._agent_changed(at, agent, "away", reason)
         self._schedule(at + seconds, self._resume, (agent, reason))
 
     def _resume(self, at: int, pause: tuple[Agent, str]) -> None:
         agent, reason = pause
         self._log_pause(at, agent, "UNPAUSE", reason)
+        self._agent_changed(at, agent, "available")
         if self.truth:
             self.truth.paused(agent.person.agent_id, agent.paused_since, at)
         agent.breaks = [pause for pause in agent.breaks if pause[0] > at + _BETWEEN_BREAKS]
@@ -479,6 +491,7 @@ class _Centre:
         assert agent.duty is not None
         seconds = at - agent.login
         self.log.write(at, f"{agent.login_id}|NONE|{agent.label}|AGENTLOGOFF|{agent.login_channel}|{seconds}")
+        self._agent_changed(at, agent, "offline")
         agent.state = "off"
         if self.truth:
             self.truth.logged_in(agent.person.agent_id, agent.login, at)
@@ -489,6 +502,10 @@ class _Centre:
                 waiting = self.waiting[index]
                 while waiting:
                     self._leave(at, waiting.popitem(last=False)[0], "empty")
+
+    def _agent_changed(self, at: int, agent: Agent, state: str, reason: str = "") -> None:
+        for system in self.other_systems:
+            system.agent_changed(at, agent.person.agent_id, state, reason)
 
     def _record_what_is_open(self) -> None:
         """At the cut-off: open calls, agents still logged in, shifts that have not ended."""

@@ -14,6 +14,9 @@ from callhouse.errors import ConfigError
 HALF_HOUR = 1800
 _QUARTER = 900  # every zone's offset is a multiple of 15 minutes and changes on one
 
+# Telephone systems whose files the simulation can write, by their kind.
+SYSTEMS = ("asterisk_queue_log", "freeswitch")
+
 # Load by ISO weekday, Monday first; the mean is 1, so that `calls_per_day` is the average over a week.
 WEEKDAY_LOAD = (1.18, 1.10, 1.05, 1.03, 1.04, 0.85, 0.75)
 
@@ -68,6 +71,7 @@ class Plan:
     ``open_from`` is on the next day, and ``24:00`` is midnight. ``callback_key`` is the key with which
     half of the callers who press one ask to be called back; the others press ``*`` and flow out.
     ``cut_off`` ends every file at that instant (local time of the centre when it names no zone).
+    ``systems`` names the telephone systems whose files are written, by their kind; Asterisk's always are.
 
     Raises:
         ConfigError: the plan contradicts itself.
@@ -86,10 +90,16 @@ class Plan:
     open_to: str = "20:00"
     callback_key: str | None = None
     cut_off: datetime | None = None
+    systems: tuple[str, ...] = ("asterisk_queue_log",)
 
     def __post_init__(self) -> None:
         queue_ids = {queue.queue_id for queue in self.queues}
         problems = [
+            (
+                not {*self.systems} <= {*SYSTEMS},
+                "`systems` names a telephone system that is not simulated",
+                f"choose of {', '.join(SYSTEMS)}",
+            ),
             (self.days < 1, "`days` is less than 1", "simulate at least one day"),
             (self.calls_per_day < 0, "`calls_per_day` is negative", "give 0 or more"),
             (self.seed < 0, "`seed` is negative", "give 0 or more"),
@@ -128,6 +138,11 @@ class Plan:
     @property
     def dates(self) -> list[date]:
         return [self.start + timedelta(days=number) for number in range(self.days)]
+
+    @property
+    def other_systems(self) -> tuple[str, ...]:
+        """The telephone systems beside Asterisk."""
+        return tuple(system for system in self.systems if system != "asterisk_queue_log")
 
     @property
     def open_minutes(self) -> tuple[int, int]:

@@ -52,12 +52,17 @@ def _stream(source: str, name: str, options: Mapping[str, Any]) -> Stream:
         name=name,
         columns=kinds.read_columns(options.get("columns"), where),
         files=kinds.read_files(options, where),
-        format=_format(options, where),
+        format=read_format(options, where),
         required=bool(options.get("required", True)),
     )
 
 
-def _format(options: Mapping[str, Any], where: str) -> FileFormat:
+def read_format(options: Mapping[str, Any], where: str) -> FileFormat:
+    """The form of delimited files from a stream's options.
+
+    Raises:
+        ConfigError: an option has a value that cannot be used.
+    """
     delimiter = kinds.read_character(options, "delimiter", ",", where)
     unquoted = "quote" in options and options["quote"] in (None, "", "none")
     quote = None if unquoted else kinds.read_character(options, "quote", '"', where)

@@ -2,18 +2,25 @@
 {{
     config(
         affects = "
-            select distinct call.business_date
-            from (
+            with relinked as (
                 select phone_number
                 from changed
                 where phone_number is not null
                 group by source, customer_id, phone_number
                 having count(*) = 1
-            ) as relinked
+            )
+
+            select call.business_date
+            from relinked
             inner join staging.stg_asterisk_queue_log__events as call
                 on call.event = 'ENTERQUEUE' and call.data2 = relinked.phone_number
+            union
+            select call.business_date
+            from relinked
+            inner join staging.stg_freeswitch__calls as call
+                on relinked.phone_number in (call.caller_number, call.destination_number)
         ",
     )
 }}
--- depends_on: {{ ref('stg_asterisk_queue_log__events') }}
+-- depends_on: {{ ref('stg_asterisk_queue_log__events') }}, {{ ref('stg_freeswitch__calls') }}
 {{ delimited_records('customer') }}

@@ -1,0 +1,87 @@
+{#-
+  Every span of time in which FreeSWITCH says an agent was in a state; spans overlap freely. A status lasts until
+  the agent's next one; where none follows by the end of the next day, until local midnight, or the end of the
+  data when that is earlier. On a break an agent is logged in too. Holds have a length and no place: they are
+  part of the talk here.
+-#}
+with changes as (
+    select
+        source,
+        agent_id,
+        status,
+        changed_at,
+        lead(changed_at) over agent as next_at,
+        max(changed_at) over (partition by source) as data_end_at
+    from {{ ref('stg_freeswitch__agent_statuses') }}
+    where {{ near_run('business_date') }}
+    window agent as (partition by source, agent_id order by changed_at, status)
+),
+
+statuses as (
+    select
+        source,
+        agent_id,
+        status,
+        changed_at as started_at,
+        is_end_inferred,
+        case
+            when is_end_inferred
+                then least(
+                    ({{ local_date('changed_at') }} + 1)::timestamp at time zone '{{ var("time_zone") }}',
+                    data_end_at
+                )
+            else next_at
+        end as ended_at
+    from (
+        select
+            *,
+            coalesce({{ local_date('next_at') }} > {{ local_date('changed_at') }} + 1, true)
+                as is_end_inferred
+        from changes
+    ) as followed
+    where status <> 'Logged Out'
+),
+
+spans as (
+    select source, agent_id, 'available' as state, null as reason, started_at, ended_at, is_end_inferred
+    from statuses
+    union all
+    select source, agent_id, 'away' as state, status as reason, started_at, ended_at, is_end_inferred
+    from statuses
+    where status not like 'Available%'
+    union all
+    select
+        source,
+        agent_id,
+        'ringing' as state,
+        queue_id as reason,
+        offered_at as started_at,
+        talk_from as ended_at,
+        false as is_end_inferred
+    from {{ ref('int_freeswitch__queue_visits') }}
+    where agent_call_id is not null
+    union all
+    select
+        source,
+        agent_id,
+        'ringing' as state,
+        queue_id as reason,
+        offered_at as started_at,
+        ended_at,
+        false as is_end_inferred
+    from {{ ref('int_freeswitch__missed_offers') }}
+    union all
+    select
+        source,
+        agent_id,
+        'talk' as state,
+        queue_id as reason,
+        talk_from as started_at,
+        ended_at,
+        false as is_end_inferred
+    from {{ ref('int_freeswitch__queue_visits') }}
+)
+
+select *
+from spans
+where agent_id is not null and ended_at > started_at
