@@ -10,27 +10,34 @@ with changes as (
         agent_id,
         status,
         changed_at,
-        lead(changed_at) over agent as next_at,
-        max(changed_at) over (partition by source) as data_end_at
+        lead(changed_at) over agent as next_at
     from {{ ref('stg_freeswitch__agent_statuses') }}
     where {{ near_run('business_date') }}
     window agent as (partition by source, agent_id order by changed_at, status)
 ),
 
-statuses as (
+data_ends as (
     select
         source,
-        agent_id,
-        status,
-        changed_at as started_at,
-        is_end_inferred,
+        max(changed_at) as ends_at
+    from {{ ref('stg_freeswitch__agent_statuses') }}
+    group by source
+),
+
+statuses as (
+    select
+        followed.source,
+        followed.agent_id,
+        followed.status,
+        followed.changed_at as started_at,
+        followed.is_end_inferred,
         case
-            when is_end_inferred
+            when followed.is_end_inferred
                 then least(
-                    ({{ local_date('changed_at') }} + 1)::timestamp at time zone '{{ var("time_zone") }}',
-                    data_end_at
+                    ({{ local_date('followed.changed_at') }} + 1)::timestamp at time zone '{{ var("time_zone") }}',
+                    data_ends.ends_at
                 )
-            else next_at
+            else followed.next_at
         end as ended_at
     from (
         select
@@ -39,7 +46,8 @@ statuses as (
                 as is_end_inferred
         from changes
     ) as followed
-    where status <> 'Logged Out'
+    inner join data_ends on followed.source = data_ends.source
+    where followed.status <> 'Logged Out'
 ),
 
 spans as (

@@ -10,10 +10,22 @@
                 neighbour.business_date between
                 (select min(business_date) - 1 from changed) and (select max(business_date) + 1 from changed)
                 and (neighbour.source, neighbour.agent_id) in (select source, agent_id from changed)
+            union
+            select still_open.business_date
+            from (
+                select distinct on (source, agent_id) business_date, status
+                from staging.stg_freeswitch__agent_statuses
+                where
+                    business_date between
+                    (select min(business_date) - 31 from changed) and (select min(business_date) - 1 from changed)
+                order by source, agent_id, changed_at desc
+            ) as still_open
+            where still_open.status <> 'Logged Out'
         ",
     )
 }}
-{#- An event is never corrected: its whole content is its key. -#}
+{#- An event is never corrected: its whole content is its key. It touches the days
+    around on which its agent has others, and those whose open status lasted until the end of the data so far. -#}
 {%- set streams = streams_of_kind('freeswitch') | selectattr('stream', 'equalto', 'agent_status') | list -%}
 with events as (
     {%- for stream in streams %}
