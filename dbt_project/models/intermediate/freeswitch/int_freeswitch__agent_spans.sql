@@ -34,14 +34,14 @@ statuses as (
         case
             when followed.is_end_inferred
                 then least(
-                    ({{ local_date('followed.changed_at') }} + 1)::timestamp at time zone '{{ var("time_zone") }}',
-                    data_ends.ends_at
+                    (followed.changed_date + 1)::timestamp at time zone '{{ var("time_zone") }}', data_ends.ends_at
                 )
             else followed.next_at
         end as ended_at
     from (
         select
             *,
+            {{ local_date('changed_at') }} as changed_date,
             coalesce({{ local_date('next_at') }} > {{ local_date('changed_at') }} + 1, true)
                 as is_end_inferred
         from changes
