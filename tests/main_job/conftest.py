@@ -82,14 +82,18 @@ def template(
             connection.execute(f"drop database {name} with (force)")
 
 
+@contextmanager
+def published_centre(server: Warehouse, template: Template, folder: Path) -> Iterator[Settings]:
+    """A copy of the published centre in a folder; there can be one at a time."""
+    shutil.copytree(template.folder, folder, dirs_exist_ok=True)
+    with cloned(server, template.database, DATABASE) as database, centre_in(folder, database) as settings:
+        yield settings
+
+
 @pytest.fixture
 def published(server: Warehouse, template: Template, tmp_path: Path) -> Iterator[Settings]:
     """Settings of a warehouse of this test's own with the three days published."""
-    shutil.copytree(template.folder, tmp_path, dirs_exist_ok=True)
-    with (
-        cloned(server, template.database, DATABASE) as database,
-        centre_in(tmp_path, database) as settings,
-    ):
+    with published_centre(server, template, tmp_path) as settings:
         yield settings
 
 
