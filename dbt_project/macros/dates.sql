@@ -17,7 +17,12 @@
 
 {# The local business date of an instant. #}
 {% macro local_date(instant) -%}
-    ({{ instant }} at time zone '{{ var("time_zone") }}')::date
+    (({{ instant }}) at time zone '{{ var("time_zone") }}')::date
+{%- endmacro %}
+
+{# The instant a local date begins. #}
+{% macro local_midnight(date) -%}
+    (({{ date }})::timestamp at time zone '{{ var("time_zone") }}')
 {%- endmacro %}
 
 {#

@@ -9,12 +9,13 @@ with missed as (
         queue_id,
         agent_id,
         event_at,
-        round(ops.try_integer(data1) / 1000.0)::integer as ring_seconds
+        round({{ queue_log_seconds('data1', 9) }} / 1000.0)::integer as ring_seconds
     from {{ ref('stg_asterisk_queue_log__events') }}
     where
         {{ near_run('business_date') }}
         and event = 'RINGNOANSWER'
-        and ops.try_integer(data1) > 0
+        and call_id is not null
+        and {{ queue_log_seconds('data1', 9) }} > 0
 ),
 
 visits as (

@@ -1,52 +1,112 @@
 {#-
   queue_log events → queue visits. A call may enter several queues, or one queue twice, so the events of a call and
-  queue are cut into visits at each ENTERQUEUE. Lines of one second have no order of their own: an event that says
-  its visit began earlier (it carries a wait or a ring) stands before the entry of that second, any other after it.
+  queue are cut into visits at each ENTERQUEUE, at each refusal before the queue, and at each CONNECT whose entry is
+  lost. Lines of one second have no order of their own: an event that says its visit began earlier (it carries a wait
+  or a talk) stands before the entry of that second, any other after it.
 -#}
-with call_events as (
+with wrap_up_lines as (
     select
         source,
         call_id,
         queue_id,
         agent_id,
-        event,
         event_at,
-        ops.try_integer(case
-            when event in ('CONNECT', 'COMPLETEAGENT', 'COMPLETECALLER') then data1
-            when event in (
-                'ABANDON', 'EXITWITHTIMEOUT', 'EXITEMPTY', 'BLINDTRANSFER', 'ATTENDEDTRANSFER', 'TRANSFER'
-            ) then data3
-            when event = 'EXITWITHKEY' then data4
-        end) as wait_seconds,
-        ops.try_integer(case
-            when event in ('COMPLETEAGENT', 'COMPLETECALLER') then data2
-            when event in ('BLINDTRANSFER', 'ATTENDEDTRANSFER', 'TRANSFER') then data4
-        end) as talk_seconds,
-        case when event = 'CONNECT' then ops.try_integer(data3) end as ring_seconds,
-        case when event in ('EXITWITHKEY', 'BLINDTRANSFER', 'TRANSFER') then data1 end as target,
-        case when event = 'ENTERQUEUE' then data2 end as caller_number
+        max({{ queue_log_seconds('data1') }}) as seconds
     from {{ ref('stg_asterisk_queue_log__events') }}
+    where {{ near_run('business_date') }} and event = 'WRAPUPSTART' and call_id is not null
+    group by source, call_id, queue_id, agent_id, event_at
+),
+
+{#- Wrap-ups of one agent that overlap are merged on the wall clock: a later one adds what goes beyond. -#}
+wrap_ups as (
+    select
+        *,
+        max(event_at + make_interval(secs => seconds)) over (
+            partition by source, agent_id order by event_at, seconds, call_id, queue_id
+            rows between unbounded preceding and 1 preceding
+        ) as busy_until
+    from wrap_up_lines
+),
+
+call_events as (
+    select
+        events.source,
+        events.call_id,
+        events.queue_id,
+        events.agent_id,
+        events.event,
+        events.event_at,
+        case
+            when events.event = 'ENTERQUEUE' then 'entry'
+            when events.event = 'CONNECT' then 'connect'
+            when events.event = 'WRAPUPSTART' then 'wrap_up'
+            when events.event in ({{ queue_log_refusals() }}) then 'refusal'
+            else 'ending'
+        end as role,
+        {{ queue_log_seconds(queue_log_wait()) }} as wait_seconds,
+        {{ queue_log_seconds(queue_log_talk()) }} as talk_seconds,
+        case when events.event = 'CONNECT' then {{ queue_log_seconds('events.data3') }} end as ring_seconds,
+        case
+            when events.event in ('EXITWITHKEY', 'BLINDTRANSFER', 'TRANSFER') then events.data1
+        end as target,
+        case when events.event = 'ENTERQUEUE' then events.data2 end as caller_number,
+        greatest(0, wrap_ups.seconds - greatest(
+            0, {{ seconds_between('events.event_at', 'wrap_ups.busy_until') }}
+        )) as after_call_seconds
+    from {{ ref('stg_asterisk_queue_log__events') }} as events
+    left join wrap_ups
+        on
+            events.event = 'WRAPUPSTART'
+            and events.source = wrap_ups.source
+            and events.call_id = wrap_ups.call_id
+            and events.queue_id = wrap_ups.queue_id
+            and events.agent_id = wrap_ups.agent_id
+            and events.event_at = wrap_ups.event_at
     where
-        {{ near_run('business_date') }}
-        and call_id is not null
-        and event in (
+        {{ near_run('events.business_date') }}
+        and events.call_id is not null
+        and events.event in (
             'ENTERQUEUE', 'CONNECT', 'COMPLETEAGENT', 'COMPLETECALLER', 'ABANDON', 'EXITWITHTIMEOUT',
-            'EXITEMPTY', 'EXITWITHKEY', 'BLINDTRANSFER', 'ATTENDEDTRANSFER', 'TRANSFER'
+            'EXITEMPTY', 'LEAVEEMPTY', 'EXITWITHKEY', 'BLINDTRANSFER', 'ATTENDEDTRANSFER', 'TRANSFER',
+            'WRAPUPSTART', {{ queue_log_refusals() }}
         )
+),
+
+ordered as (
+    select
+        *,
+        case
+            when role = 'wrap_up' then 2
+            when role in ('entry', 'refusal') then 3
+            else
+                case when coalesce(wait_seconds, 0) + coalesce(talk_seconds, 0) > 0 then 0 else 4 end
+                + (role = 'ending')::integer
+        end as place
+    from call_events
+),
+
+sequenced as (
+    select
+        *,
+        lag(role) over (
+            partition by source, call_id, queue_id order by event_at, place, event
+        ) as previous_role
+    from ordered
 ),
 
 numbered as (
     select
         *,
-        count(*) filter (where event = 'ENTERQUEUE') over (
-            partition by source, call_id, queue_id
-            order by event_at, case
-                when event = 'ENTERQUEUE' then 1
-                when coalesce(wait_seconds, 0) + coalesce(talk_seconds, 0) > 0 then 0
-                else 2
-            end, event
+        role = 'ending' and coalesce(previous_role, '') <> 'ending' as is_ending,
+        count(*) filter (
+            where
+                role in ('entry', 'refusal')
+                or (role = 'connect' and coalesce(previous_role, '') <> 'entry')
+        ) over (
+            partition by source, call_id, queue_id order by event_at, place, event
+            rows between unbounded preceding and current row
         ) as entry_number
-    from call_events
+    from sequenced
 ),
 
 visits as (
@@ -55,20 +115,51 @@ visits as (
         call_id,
         queue_id,
         entry_number,
-        min(event_at) filter (where event = 'ENTERQUEUE') as entered_at,
-        min(event_at) filter (where event = 'CONNECT') as connected_at,
-        min(wait_seconds) filter (where event = 'CONNECT') as connect_wait_seconds,
+        min(event_at) filter (where role in ('entry', 'refusal')) as entered_at,
+        min(event) filter (where role = 'refusal') as refusal,
+        min(event_at) filter (where role = 'connect') as connected_at,
+        min(wait_seconds) filter (where role = 'connect') as connect_wait_seconds,
         min(ring_seconds) as ring_seconds,
-        min(agent_id) filter (where event = 'CONNECT') as connect_agent_id,
-        min(event_at) filter (where event not in ('ENTERQUEUE', 'CONNECT')) as ended_at,
-        min(event) filter (where event not in ('ENTERQUEUE', 'CONNECT')) as ending,
-        min(wait_seconds) filter (where event not in ('ENTERQUEUE', 'CONNECT')) as end_wait_seconds,
-        min(talk_seconds) as talk_seconds,
-        min(agent_id) filter (where event not in ('ENTERQUEUE', 'CONNECT')) as end_agent_id,
-        min(target) as target,
+        min(agent_id) filter (where role = 'connect') as connect_agent_id,
+        {#- EXITEMPTY and LEAVEEMPTY are two words for one way out: the first ending counts. #}
+        min(event_at) filter (where is_ending) as ended_at,
+        min(event) filter (where is_ending) as ending,
+        min(wait_seconds) filter (where role = 'ending') as end_wait_seconds,
+        min(talk_seconds) filter (where is_ending) as talk_seconds,
+        min(agent_id) filter (where is_ending) as end_agent_id,
+        min(target) filter (where is_ending) as target,
+        coalesce(sum(after_call_seconds), 0)::integer as after_call_seconds,
         min(caller_number) as caller_number
     from numbered
     group by source, call_id, queue_id, entry_number
+),
+
+restarts as (
+    select
+        source,
+        array_agg(event_at) as restarted_at
+    from {{ ref('stg_asterisk_queue_log__events') }}
+    where {{ near_run('business_date') }} and event = 'QUEUESTART'
+    group by source
+),
+
+{#-
+  What is still open when the telephone system starts anew was closed by it (looked for until the end of the next
+  day, whatever dates the run covers).
+-#}
+closed as (
+    select
+        visits.*,
+        case when visits.ending is null and visits.refusal is null then (
+            select min(restart.restart_at)
+            from unnest(restarts.restarted_at) as restart (restart_at)
+            where
+                restart.restart_at > coalesce(visits.connected_at, visits.entered_at)
+                and {{ local_date('restart.restart_at') }}
+                <= {{ local_date('coalesce(visits.connected_at, visits.entered_at)') }} + 1
+        ) end as restart_at
+    from visits
+    left join restarts on visits.source = restarts.source
 ),
 
 {#- A lost entry is recovered from the wait its answer tells; without an answer there is no visit. -#}
@@ -80,23 +171,35 @@ placed as (
             connected_at - make_interval(secs => connect_wait_seconds),
             ended_at - make_interval(secs => end_wait_seconds + talk_seconds)
         ) as arrived_at,
-        connected_at is not null or ending in (
-            'COMPLETEAGENT', 'COMPLETECALLER', 'BLINDTRANSFER', 'ATTENDEDTRANSFER', 'TRANSFER'
+        refusal is null and (
+            connected_at is not null or ending in (
+                'COMPLETEAGENT', 'COMPLETECALLER', 'BLINDTRANSFER', 'ATTENDEDTRANSFER', 'TRANSFER'
+            )
         ) as is_answered
-    from visits
+    from closed
 ),
 
 described as (
     select
         *,
         case
+            when refusal is not null then 'blocked'
             when is_answered then 'answered'
             when ending = 'ABANDON' then 'abandoned'
             when ending = 'EXITWITHKEY' and target = any({{ callback_keys() }}) then 'called_back'
-            when ending is not null then 'flowed_out'
+            when ending is not null or restart_at is not null then 'flowed_out'
             else 'in_progress'
         end as outcome,
-        coalesce(connect_wait_seconds, end_wait_seconds) as wait_seconds
+        refusal is not null or ending is not null or restart_at is not null as is_over,
+        coalesce(
+            connect_wait_seconds,
+            end_wait_seconds,
+            {#- An unreadable wait of a call that was answered shows on the clock. #}
+            case
+                when is_answered then {{ seconds_between('arrived_at', 'connected_at') }}
+                when ending = 'LEAVEEMPTY' then {{ seconds_between('arrived_at', 'ended_at') }}
+            end
+        ) as wait_seconds
     from placed
     where arrived_at is not null
 )
@@ -112,27 +215,33 @@ select
     {{ local_date('arrived_at') }} as business_date,
     {{ half_hour('arrived_at') }} as interval_start_at,
     arrived_at as entered_at,
-    case
-        when outcome = 'answered'
-            then coalesce(connected_at, arrived_at + make_interval(secs => end_wait_seconds))
-        else ended_at
+    case outcome
+        when 'answered' then coalesce(connected_at, arrived_at + make_interval(secs => end_wait_seconds))
+        when 'blocked' then arrived_at
+        else coalesce(ended_at, restart_at)
     end as left_at,
-    wait_seconds::integer as wait_seconds,
+    case when outcome <> 'blocked' then wait_seconds end as wait_seconds,
     outcome,
-    case when outcome = 'flowed_out' then
-        case ending
-            when 'EXITWITHTIMEOUT' then 'timeout'
-            when 'EXITEMPTY' then 'empty'
-            when 'EXITWITHKEY' then 'key'
-        end
+    case
+        when refusal is not null then lower(refusal)
+        when outcome <> 'flowed_out' then null
+        when ending is null then 'restart'
+        when ending = 'EXITWITHTIMEOUT' then 'timeout'
+        when ending = 'EXITWITHKEY' then 'key'
+        else 'empty'
     end as outcome_reason,
     case when is_answered then coalesce(connect_agent_id, end_agent_id) end as agent_id,
-    case when is_answered then ended_at end as ended_at,
-    case when is_answered then coalesce(ring_seconds, 0)::integer end as ring_seconds,
+    case when is_answered then coalesce(ended_at, restart_at) end as ended_at,
+    case when is_answered then coalesce(ring_seconds, 0) end as ring_seconds,
     {#- What goes on is not known yet; where nobody answered, nobody talked. #}
-    case when ending is not null then coalesce(talk_seconds, 0)::integer end as talk_seconds,
-    case when ending is not null then 0 end as hold_seconds,
-    case when ending is not null then 0 end as after_call_seconds,
+    case
+        when not is_over then null
+        when not is_answered then 0
+        when ending is null then {{ seconds_between('connected_at', 'restart_at') }}
+        else coalesce(talk_seconds, {{ seconds_between('connected_at', 'ended_at') }}, 0)
+    end as talk_seconds,
+    case when is_over then 0 end as hold_seconds,
+    case when is_over then after_call_seconds end as after_call_seconds,
     case ending when 'COMPLETEAGENT' then 'agent' when 'COMPLETECALLER' then 'customer' end as hung_up_by,
     case ending
         when 'BLINDTRANSFER' then 'blind'

@@ -1,70 +1,102 @@
-{{
-    config(
-        same_date = true,
-        affects = "
-            select business_date from changed
-            union
-            select neighbour.business_date
-            from staging.stg_asterisk_queue_log__events as neighbour
+{#-
+  A queue_log line is an event: it is never corrected, so its whole content is its key, and the same line in
+  a rotated or second copy of the file is a duplicate. A line also touches the days before and after on which its
+  call has others, those it is tied to by somebody logged in or paused over midnight, the day on which what it ends
+  began, and the days of survey answers that came before their call.
+-#}
+{%- set affects -%}
+    select business_date from changed
+    union
+    select neighbour.business_date
+    from staging.stg_asterisk_queue_log__events as neighbour
+    where
+        neighbour.business_date between
+        (select min(business_date) - 1 from changed) and (select max(business_date) + 1 from changed)
+        and neighbour.business_date not in (select business_date from changed)
+        and (neighbour.source, neighbour.call_id) in (select source, call_id from changed)
+    {#- A line that says how long something lasted reaches back to its beginning, whose line may be lost. #}
+    union
+    select {{ local_date('events.event_at - make_interval(secs => least(said.seconds, 86400))') }} as business_date
+    from changed as events
+    cross join lateral (
+        select case
+            when events.event like '%LOGOFF' then {{ queue_log_seconds('events.data2') }}
+            when events.event not in ('ABANDON', 'EXITWITHTIMEOUT', 'EXITEMPTY', 'EXITWITHKEY')
+                then coalesce({{ queue_log_seconds(queue_log_wait()) }}, 0) + coalesce({{ queue_log_seconds(queue_log_talk()) }}, 0)
+        end as seconds
+    ) as said
+    where said.seconds > 0
+    {#- A restart closes what was open on the day before. #}
+    union
+    select restart.business_date - 1 as business_date
+    from changed as restart
+    where
+        restart.event = 'QUEUESTART'
+        and exists (
+            select from staging.stg_asterisk_queue_log__events as open_call
             where
-                neighbour.business_date between
-                (select min(business_date) - 1 from changed) and (select max(business_date) + 1 from changed)
-                and neighbour.business_date not in (select business_date from changed)
-                and (neighbour.source, neighbour.call_id) in (select source, call_id from changed)
-            union
-            select tied.business_date
+                open_call.source = restart.source
+                and open_call.business_date = restart.business_date - 1
+                and open_call.event in ('ENTERQUEUE', 'CONNECT')
+                and not exists (
+                    select from staging.stg_asterisk_queue_log__events as later
+                    where
+                        later.source = open_call.source
+                        and later.call_id = open_call.call_id
+                        and later.business_date between open_call.business_date and restart.business_date
+                        and later.event_at > open_call.event_at
+                )
+        )
+    union
+    select tied.business_date
+    from (
+        select unnest(array[night.business_date, night.business_date + 1]) as business_date
+        from (
+            select
+                case when is_start then business_date else business_date - 1 end as business_date,
+                case
+                    when is_start then lead(business_date) over one_state
+                    else lag(business_date) over one_state
+                end is distinct from business_date as is_over_midnight
             from (
-                select unnest(array[night.business_date, night.business_date + 1]) as business_date
-                from (
-                    select
-                        case when is_start then business_date else business_date - 1 end as business_date,
-                        case
-                            when is_start then lead(business_date) over one_state
-                            else lag(business_date) over one_state
-                        end is distinct from business_date as is_over_midnight
-                    from (
-                        select
-                            *,
-                            event like '%LOG%' as is_session,
-                            event in ('AGENTLOGIN', 'AGENTCALLBACKLOGIN', 'PAUSE', 'PAUSEALL') as is_start
-                        from staging.stg_asterisk_queue_log__events
-                        where
-                            business_date between
-                            (select min(business_date) - 1 from changed) and (select max(business_date) + 1 from changed)
-                            and event in (
-                                'AGENTLOGIN', 'AGENTLOGOFF', 'AGENTCALLBACKLOGIN', 'AGENTCALLBACKLOGOFF',
-                                'PAUSE', 'UNPAUSE', 'PAUSEALL', 'UNPAUSEALL'
-                            )
-                    ) as state_event
-                    window one_state as (
-                        partition by source, agent_id, is_session, case when not is_session then queue_id end
-                        order by event_at, is_start
-                    )
-                ) as night
+                select
+                    *,
+                    left(event, 5) = 'AGENT' as is_session,
+                    event like '%MEMBER' as is_membership,
+                    event in ('AGENTLOGIN', 'AGENTCALLBACKLOGIN', 'ADDMEMBER', 'PAUSE', 'PAUSEALL') as is_start
+                from staging.stg_asterisk_queue_log__events
                 where
-                    night.is_over_midnight
-                    and (
-                        night.business_date in (select business_date from changed)
-                        or night.business_date + 1 in (select business_date from changed)
+                    business_date between
+                    (select min(business_date) - 1 from changed) and (select max(business_date) + 1 from changed)
+                    and event in (
+                        'AGENTLOGIN', 'AGENTLOGOFF', 'AGENTCALLBACKLOGIN', 'AGENTCALLBACKLOGOFF',
+                        'ADDMEMBER', 'REMOVEMEMBER', 'PAUSE', 'UNPAUSE', 'PAUSEALL', 'UNPAUSEALL'
                     )
-            ) as tied
-            where exists (
-                select from staging.stg_asterisk_queue_log__events as event
-                where event.business_date = tied.business_date
+            ) as state_event
+            window one_state as (
+                partition by source, agent_id, is_session, is_membership, case when not is_session then queue_id end
+                order by event_at, is_start
             )
-            union
-            select answer.business_date
-            from marts.fct_surveys as answer
-            where
-                not answer.is_contact_known
-                and answer.contact_key in (select source || ':' || call_id from changed)
-        ",
+        ) as night
+        where
+            night.is_over_midnight
+            and (
+                night.business_date in (select business_date from changed)
+                or night.business_date + 1 in (select business_date from changed)
+            )
+    ) as tied
+    where exists (
+        select from staging.stg_asterisk_queue_log__events as event
+        where event.business_date = tied.business_date
     )
-}}
-{#- A queue_log line is an event: it is never corrected, so its whole content is its key, and the same line in
-    a rotated or second copy of the file is a duplicate. A line also touches the days before and after on which its
-    call has others, those it is tied to by somebody logged in or paused over midnight, and the days of survey
-    answers that came before their call. -#}
+    union
+    select answer.business_date
+    from marts.fct_surveys as answer
+    where
+        not answer.is_contact_known
+        and answer.contact_key in (select source || ':' || call_id from changed)
+{%- endset -%}
+{{ config(same_date=true, affects=affects) }}
 {%- set streams = streams_of_kind('asterisk_queue_log') %}
 with lines as (
     {%- for stream in streams %}
@@ -72,13 +104,13 @@ with lines as (
     select
         '{{ stream.source }}'::text as source,
         '{{ stream.stream }}'::text as stream,
-        '{{ stream.time_zone }}'::text as time_zone,
+        {{ queue_log_agent('agent', stream.options.get('agents', {})) }} as agent_id,
         *
     from {{ stream.relation }}
     where {{ only_loads(stream) }}
     {%- else %}
     select
-        null::text as source, null::text as stream, null::text as time_zone, null::text as "time",
+        null::text as source, null::text as stream, null::text as agent_id, null::text as "time",
         null::text as callid, null::text as queuename, null::text as agent, null::text as event,
         null::text as data1, null::text as data2, null::text as data3, null::text as data4,
         null::text as data5, null::bigint as _load_id, null::bigint as _line
@@ -101,18 +133,19 @@ judged as (
 select
     source,
     stream,
-    hashtextextended(
-        concat_ws('|', "time", callid, queuename, agent, event, data1, data2, data3, data4, data5), 0
-    ) as record_key,
+    {#- Empty fields at the end are written by some and left out by others. #}
+    hashtextextended(rtrim(
+        concat_ws('|', "time", callid, queuename, agent, event, data1, data2, data3, data4, data5), '|'
+    ), 0) as record_key,
     0::bigint as record_hash,
     null::timestamptz as version_at,
     case when _reject_reason is null
         then (to_timestamp("time"::bigint) at time zone '{{ var("time_zone") }}')::date
     end as business_date,
     case when _reject_reason is null then to_timestamp("time"::bigint) end as event_at,
-    nullif(callid, 'NONE') as call_id,
-    nullif(queuename, 'NONE') as queue_id,
-    nullif(regexp_replace(agent, '^Agent/', ''), 'NONE') as agent_id,
+    case when callid not in ('', 'NONE', 'REALTIME') then callid end as call_id,
+    case when queuename not in ('', 'NONE') then queuename end as queue_id,
+    case when agent_id not in ('', 'NONE') then agent_id end as agent_id,
     event,
     data1,
     data2,

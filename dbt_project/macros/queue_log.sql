@@ -1,0 +1,47 @@
+{# How the fields of queue_log's events are read; the grammar is Asterisk's (docs/sources/asterisk_queue_log.md). #}
+
+{# A duration in whole seconds (of `digits` digits at most: more is no duration), NULL where the field holds none. #}
+{% macro queue_log_seconds(field, digits=6) -%}
+    (case when {{ field }} ~ '^[0-9]{1,{{ digits }}}$' then ({{ field }})::integer end)
+{%- endmacro %}
+
+{# ATTENDEDTRANSFER by LINK names two channels, so its hold and talk stand one field further to the right. #}
+{% macro queue_log_wait() -%}
+    case
+        when events.event in ('CONNECT', 'COMPLETEAGENT', 'COMPLETECALLER') then events.data1
+        when events.event = 'EXITWITHKEY' then events.data4
+        when events.event = 'ATTENDEDTRANSFER' and events.data1 = 'LINK' then events.data4
+        when events.event in (
+            'ABANDON', 'EXITWITHTIMEOUT', 'EXITEMPTY', 'BLINDTRANSFER', 'ATTENDEDTRANSFER', 'TRANSFER'
+        ) then events.data3
+    end
+{%- endmacro %}
+
+{% macro queue_log_talk() -%}
+    case
+        when events.event in ('COMPLETEAGENT', 'COMPLETECALLER') then events.data2
+        when events.event = 'ATTENDEDTRANSFER' and events.data1 = 'LINK' then split_part(events.data5, '|', 1)
+        when events.event in ('BLINDTRANSFER', 'ATTENDEDTRANSFER', 'TRANSFER') then events.data4
+    end
+{%- endmacro %}
+
+{# Refused before the queue (Wazo's and other dialplans' events): blocked, never offered. #}
+{% macro queue_log_refusals() -%}
+    'FULL', 'CLOSED', 'JOINEMPTY', 'DIVERT_CA_RATIO', 'DIVERT_HOLDTIME'
+{%- endmacro %}
+
+{#
+  Whom the field `agent` means: the number of Agent/1001, SIP/1001, PJSIP/1001 or Local/1001@from-queue/n, a member's
+  name as it stands; `agents` (option of the stream) names those whose interface says nothing.
+#}
+{% macro queue_log_agent(field, agents) -%}
+    case
+        {%- for interface, agent_id in agents.items() %}
+        when {{ field }} = '{{ interface | replace("'", "''") }}' then '{{ agent_id | string | replace("'", "''") }}'
+        {%- endfor %}
+        when {{ field }} like 'Agent/%' then substr({{ field }}, 7)
+        when {{ field }} ~* '^(SIP|PJSIP|IAX2|DAHDI|Zap|SCCP|Skinny|Local)/'
+            then regexp_replace(split_part(split_part({{ field }}, '/', 2), '@', 1), '-[0-9a-f]{8}$', '')
+        else {{ field }}
+    end
+{%- endmacro %}
