@@ -76,9 +76,10 @@ def run_warehouse(settings: Settings, date_from: date, date_to: date | None = No
 
 
 def query(settings: Settings, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
-    """The rows of a statement, as the warehouse's owner."""
+    """The rows of a statement, as the warehouse's owner; ``parameters`` are values, or one dict of them."""
+    values = parameters[0] if parameters and isinstance(parameters[0], dict) else parameters or None
     with postgres.connect(settings, autocommit=True, name="test") as connection:
-        cursor = connection.execute(statement.encode(), parameters or None)
+        cursor = connection.execute(statement.encode(), values)
         return cursor.fetchall() if cursor.description else []
 
 
