@@ -106,3 +106,54 @@ rule(
     kpis=("attendance_rate",),
     remedy="Punches of one agent were matched to two shifts: see the attendance models.",
 )
+
+rule(
+    "an_agent_is_in_one_state_at_a_time",
+    Principle.LOGICAL,
+    "critical",
+    en="An agent is in one state at a time.",
+    zh="同一坐席在同一秒只处于一种状态。",
+    stage="build",
+    subject="fct_agent_states",
+    query="""
+    select business_date, count(*) as checked_count, count(*) filter (where next_started_at < ended_at) as violation_count
+    from (
+      select business_date, ended_at, lead(started_at) over (partition by agent_key order by started_at) as next_started_at
+      from build.fct_agent_states
+    ) as states
+    group by business_date
+    """,
+    kpis=("occupancy", "utilisation"),
+    remedy="Two spans of one agent overlap after int_agent_states: a defect of the model, not of the data.",
+)
+
+rule(
+    "half_hours_of_agents_are_half_hours",
+    Principle.LOGICAL,
+    "critical",
+    en="An agent's seconds of a half-hour are at most 1,800, and those of all states are those logged in.",
+    zh="坐席每半小时各状态之和等于登录时长，且不超过 1800 秒。",
+    stage="build",
+    subject="fct_agent_intervals",
+    where="logged_in_seconds is not null",
+    violates="""
+    logged_in_seconds > 1800 or logged_in_seconds
+    <> available_seconds + ringing_seconds + talk_seconds + hold_seconds + after_call_seconds + away_seconds
+    """,
+    kpis=("occupancy", "utilisation"),
+    remedy="Seconds were lost or counted twice when states were cut: see fct_agent_intervals.",
+)
+
+rule(
+    "few_ends_of_states_are_worked_out",
+    Principle.ACCURATE,
+    "warning",
+    en="At most 5 % of agents' states end where nobody told they did.",
+    zh="坐席状态的结束时间推断比例不超过 5%。",
+    stage="build",
+    subject="fct_agent_states",
+    violates="is_end_inferred",
+    tolerance=0.05,
+    kpis=("occupancy", "utilisation"),
+    remedy="Log-offs are lost: see whether the telephone system restarts, or files are missing.",
+)

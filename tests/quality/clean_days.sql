@@ -83,6 +83,14 @@ insert into build.fct_attendance values
     '2024-03-04 00:55Z', '2024-03-04 09:05Z', 1, 1),
   ('a2', '1002', '2024-03-05', '2024-03-05 01:00Z', '2024-03-05 09:00Z', null, null, 1, 0);
 
+insert into build.fct_agent_states values
+  ('1001', '2024-03-04 01:00Z', '2024-03-04 01:10Z', '2024-03-04', 'available', false),
+  ('1001', '2024-03-04 01:10Z', '2024-03-04 01:20Z', '2024-03-04', 'talk', false),
+  ('1002', '2024-03-05 01:00Z', '2024-03-05 01:10Z', '2024-03-05', 'away', false);
+insert into build.fct_agent_intervals values
+  ('1001', '2024-03-04 01:00Z', '2024-03-04', 1200, 600, 0, 600, 0, 0, 0),
+  ('1002', '2024-03-05 01:00Z', '2024-03-05', 600, 0, 0, 0, 0, 0, 600);
+
 insert into build.kpi_values
 select
   kpi_id, period_type, period_start_at, (period_start_at at time zone 'Asia/Shanghai')::date, unit_type,

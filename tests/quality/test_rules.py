@@ -176,6 +176,15 @@ PLANTED = {
     "shifts_are_attended_at_most_once": """
         update build.fct_attendance set attended_count = 2 where attended_count = 1
         """,
+    "an_agent_is_in_one_state_at_a_time": """
+        update build.fct_agent_states set ended_at = '2024-03-04 01:11Z' where state = 'available'
+        """,
+    "half_hours_of_agents_are_half_hours": """
+        update build.fct_agent_intervals set talk_seconds = talk_seconds + 1
+        """,
+    "few_ends_of_states_are_worked_out": """
+        update build.fct_agent_states set is_end_inferred = true where state = 'talk'
+        """,
 }
 
 # Where one fault cannot be planted without another rule seeing it, too.

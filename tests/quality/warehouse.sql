@@ -57,6 +57,15 @@ create table build.fct_attendance (
   planned_end_at timestamptz, first_in_at timestamptz, last_out_at timestamptz, scheduled_count integer,
   attended_count integer
 );
+create table build.fct_agent_states (
+  agent_key text, started_at timestamptz, ended_at timestamptz, business_date date, state text,
+  is_end_inferred boolean
+);
+create table build.fct_agent_intervals (
+  agent_key text, interval_start_at timestamptz, business_date date, logged_in_seconds bigint,
+  available_seconds bigint, ringing_seconds bigint, talk_seconds bigint, hold_seconds bigint,
+  after_call_seconds bigint, away_seconds bigint
+);
 create table build.kpi_values (
   kpi_id text, period_type text, period_start_at timestamptz, period_start_date date, unit_type text,
   unit_key text, numerator numeric, denominator numeric, value numeric, target numeric, status text

@@ -1,6 +1,6 @@
 {#- KPI × period × unit, generated from the metrics in kpis.yml. -#}
 -- depends_on: {{ ref('fct_queue_intervals') }} {{ ref('fct_contacts') }}
--- depends_on: {{ ref('fct_surveys') }} {{ ref('fct_attendance') }}
+-- depends_on: {{ ref('fct_surveys') }} {{ ref('fct_attendance') }} {{ ref('fct_agent_intervals') }}
 with contacts as (
     select
         *,
@@ -20,6 +20,8 @@ counted as (
     {{ kpi_sums('surveys', ref('fct_surveys'), queue='queue_key') }}
     union all
     {{ kpi_sums('attendance', ref('fct_attendance')) }}
+    union all
+    {{ kpi_sums('agent_intervals', ref('fct_agent_intervals'), interval='interval_start_at') }}
 ),
 
 {#- Every KPI has a row for the centre on every day of the run, also where nothing happened. -#}

@@ -3,6 +3,10 @@ with seen as (
     union
     select agent_key from {{ ref('fct_agent_days') }}
     union
+    select agent_key from {{ ref('fct_agent_states') }}
+    union
+    select agent_key from {{ ref('fct_agent_intervals') }}
+    union
     select agent_id from {{ ref('stg_delimited__agents') }}
 ),
 

@@ -1,0 +1,108 @@
+{#- Seconds are clipped to each half-hour they fall in; counts stand where the thing happened. -#}
+with states as (
+    select
+        agent_key,
+        business_date,
+        state,
+        is_log_in_known,
+        started_at,
+        ended_at,
+        {{ half_hour('started_at') }} as first_interval_at,
+        {{ half_hour("(ended_at - interval '1 second')") }} as last_interval_at
+    from {{ ref('fct_agent_states') }}
+    where state not in ('offline', 'unknown')
+),
+
+{#- Most states lie inside one half-hour; only the others are cut. -#}
+pieces as (
+    select
+        agent_key,
+        business_date,
+        first_interval_at as interval_start_at,
+        state,
+        is_log_in_known,
+        {{ seconds_between('started_at', 'ended_at') }} as piece_seconds
+    from states
+    where first_interval_at = last_interval_at
+    union all
+    select
+        states.agent_key,
+        states.business_date,
+        interval_start_at,
+        states.state,
+        states.is_log_in_known,
+        {{ seconds_between(
+            'greatest(states.started_at, interval_start_at)',
+            "least(states.ended_at, interval_start_at + interval '30 minutes')"
+        ) }} as piece_seconds
+    from states
+    cross join lateral generate_series(
+        states.first_interval_at, states.last_interval_at, interval '30 minutes'
+    ) as interval_start_at
+    where states.first_interval_at < states.last_interval_at
+),
+
+seconds as (
+    select
+        agent_key,
+        business_date,
+        interval_start_at,
+        bool_or(is_log_in_known) as is_log_in_known,
+        sum(piece_seconds) as logged_in_seconds,
+        {%- for state in agent_states() %}
+        coalesce(sum(piece_seconds) filter (where state = '{{ state }}'), 0) as {{ state }}_seconds
+        {{- ',' if not loop.last }}
+        {%- endfor %}
+    from pieces
+    group by agent_key, business_date, interval_start_at
+),
+
+{#- An offer, its answer or its miss, and the end of a call: each in the half-hour it happened. -#}
+moments as (
+    select
+        legs.agent_id as agent_key,
+        {{ local_date('moment.at') }} as business_date,
+        {{ half_hour('moment.at') }} as interval_start_at,
+        moment.what
+    from {{ ref('int_agent_legs') }} as legs
+    cross join lateral (
+        values
+        ('offered', legs.offered_at),
+        (case legs.outcome when 'missed' then 'missed' end, legs.ended_at),
+        (case legs.outcome when 'answered' then 'answered' end, legs.answered_at),
+        (case legs.outcome when 'answered' then 'handled' end, legs.ended_at)
+    ) as moment (what, at)
+    where legs.agent_id is not null and moment.what is not null and moment.at is not null
+),
+
+counts as (
+    select
+        agent_key,
+        business_date,
+        interval_start_at,
+        count(*) filter (where what = 'offered') as offered_count,
+        count(*) filter (where what = 'answered') as answered_count,
+        count(*) filter (where what = 'missed') as missed_count,
+        count(*) filter (where what = 'handled') as handled_count
+    from moments
+    where {{ in_run('business_date') }}
+    group by agent_key, business_date, interval_start_at
+)
+
+select
+    agent_key,
+    interval_start_at,
+    business_date,
+    coalesce(counts.offered_count, 0) as offered_count,
+    coalesce(counts.answered_count, 0) as answered_count,
+    coalesce(counts.missed_count, 0) as missed_count,
+    coalesce(counts.handled_count, 0) as handled_count,
+    case when seconds.is_log_in_known then seconds.logged_in_seconds end as logged_in_seconds,
+    case when seconds.is_log_in_known then seconds.available_seconds end as available_seconds,
+    coalesce(seconds.ringing_seconds, 0) as ringing_seconds,
+    coalesce(seconds.talk_seconds, 0) as talk_seconds,
+    coalesce(seconds.hold_seconds, 0) as hold_seconds,
+    coalesce(seconds.after_call_seconds, 0) as after_call_seconds,
+    coalesce(seconds.away_seconds, 0) as away_seconds
+from seconds
+full join counts using (agent_key, interval_start_at, business_date)
