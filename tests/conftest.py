@@ -5,7 +5,7 @@
   ``load_settings()`` and child processes see it too.
 - ``connection``: the owner's autocommit connection to that database.
 - ``make_settings``: the same with other config: ``make_settings(sources={...}, centre={...})``.
-- `cloned` and `warehouse_uri`: for fixtures that keep a database of their own, filled once and then cloned.
+- `cloned` and `centre_in`: for fixtures that keep a database of their own, filled once and then cloned.
 - ``embedded``: settings of a home with no server yet, for tests of the server itself.
 - ``write_config``: writes config files into a folder.
 """
@@ -98,6 +98,24 @@ def warehouse_uri(database: Warehouse) -> str:
     return database.sqlalchemy_url().replace("postgresql+psycopg://", "postgres://")
 
 
+def make_centre(patch: pytest.MonkeyPatch, folder: Path, database: Warehouse, **config: Any) -> Settings:
+    """Settings of a centre in a folder (see `write_config`), and the environment saying the same."""
+    settings = Settings(write_config(folder / "config", **config), folder / "home", folder / "data")
+    settings.home.mkdir(exist_ok=True)
+    settings.data_dir.mkdir(exist_ok=True)
+    for key, value in settings.environment().items():
+        patch.setenv(key, value)
+    patch.setenv("AIRFLOW_CONN_WAREHOUSE", warehouse_uri(database))
+    return settings
+
+
+@contextmanager
+def centre_in(folder: Path, database: Warehouse) -> Iterator[Settings]:
+    """`make_centre` with the project's own config, for the time of a block."""
+    with pytest.MonkeyPatch.context() as patch:
+        yield make_centre(patch, folder, database)
+
+
 @pytest.fixture
 def database(server: Warehouse) -> Iterator[Warehouse]:
     """An empty migrated database of this test's own."""
@@ -112,13 +130,7 @@ def make_settings(
     """``make_settings(**config)``: as the fixture ``settings``, with `write_config`'s arguments."""
 
     def make(**config: Any) -> Settings:
-        made = Settings(write_config(tmp_path / "config", **config), tmp_path / "home", tmp_path / "data")
-        made.home.mkdir(exist_ok=True)
-        made.data_dir.mkdir(exist_ok=True)
-        for key, value in made.environment().items():
-            monkeypatch.setenv(key, value)
-        monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", warehouse_uri(database))
-        return made
+        return make_centre(monkeypatch, tmp_path, database, **config)
 
     return make
 

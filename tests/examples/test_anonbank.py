@@ -125,7 +125,9 @@ def totals(settings: Settings, period: str) -> dict[date, tuple[Any, ...]]:
             from marts.fct_queue_intervals group by 1
         ),
         contacts as (
-            select date_trunc('{period}', business_date)::date as starts_on, sum(left_in_ivr_count) as left_in_ivr
+            select
+                date_trunc('{period}', business_date)::date as starts_on,
+                sum(left_in_ivr_count) as left_in_ivr
             from marts.fct_contacts group by 1
         )
         select starts_on, offered, answered, abandoned, left_in_ivr, waits, abandoned_waits, talk
@@ -136,11 +138,14 @@ def totals(settings: Settings, period: str) -> dict[date, tuple[Any, ...]]:
 
 
 def test_every_row_of_the_five_months_is_a_contact(anonbank: Settings, expected: dict[str, Any]) -> None:
-    contacts = query(anonbank, "select to_char(business_date, 'YYYY-MM'), count(*) from marts.fct_contacts group by 1")
+    contacts = query(
+        anonbank, "select to_char(business_date, 'YYYY-MM'), count(*) from marts.fct_contacts group by 1"
+    )
     assert dict(contacts) == {month: figures["rows"] for month, figures in expected["by_month"].items()}
     voids = query(
         anonbank,
-        "select to_char(business_date, 'YYYY-MM'), count(*) from marts.fct_contacts where outcome = 'void' group by 1",
+        "select to_char(business_date, 'YYYY-MM'), count(*) from marts.fct_contacts"
+        " where outcome = 'void' group by 1",
     )
     assert dict(voids) == {month: figures["phantom"] for month, figures in expected["by_month"].items()}
 
@@ -199,7 +204,8 @@ def test_every_days_figures_are_those_counted_from_the_file(
     assert totals(anonbank, "day") == counted
     rows = query(
         anonbank,
-        "select business_date::text, count(*) from marts.fct_contacts where business_date < '1999-02-01' group by 1",
+        "select business_date::text, count(*) from marts.fct_contacts"
+        " where business_date < '1999-02-01' group by 1",
     )
     assert dict(rows) == expected["january_daily_rows"]
 
@@ -238,7 +244,7 @@ def test_half_hours_of_the_queues_are_those_counted_from_the_file(
     anonbank: Settings, rows: list[dict[str, str]]
 ) -> None:
     def entry(row: dict[str, str]) -> str:
-        """The half-hour in which a call entered its queue; one that did not wait entered as it left the IVR."""
+        """The half-hour of a call's entry into its queue: without a wait, the moment it left the IVR."""
         if row["q_start"] != "0:00:00":
             clock = row["q_start"]
         else:
@@ -253,12 +259,13 @@ def test_half_hours_of_the_queues_are_those_counted_from_the_file(
     day = date(1999, 2, 14)
     counted: Counter[tuple[str, str]] = Counter()
     for row in rows:
-        is_offered = row["outcome"] == "AGENT" or row["outcome"] == "HANG" and row["q_start"] != "0:00:00"
+        is_offered = row["outcome"] == "AGENT" or (row["outcome"] == "HANG" and row["q_start"] != "0:00:00")
         if day_of(row) == day and is_offered:
             counted[f"anonbank:{row['type']}", entry(row)] += 1
     published = query(
         anonbank,
-        "select queue_key, interval_start_at, offered_count from marts.fct_queue_intervals where business_date = %s",
+        "select queue_key, interval_start_at, offered_count from marts.fct_queue_intervals"
+        " where business_date = %s",
         day,
     )
     assert {(queue, f"{start.astimezone(JERUSALEM):%H:%M}"): n for queue, start, n in published} == counted
@@ -300,6 +307,7 @@ def test_a_second_copy_of_february_and_running_january_again_change_nothing(
     run = run_warehouse(anonbank, JANUARY, date(1999, 1, 31))
     assert digests(anonbank) == before
     assert dates_published_by(anonbank, run)[-1] == date(1999, 1, 31), "no day of February has news"
-    loads = "select rows_in, rows_loaded, rows_rejected, rows_duplicate from ops.loads order by load_id desc limit 1"
+    counts = "rows_in, rows_loaded, rows_rejected, rows_duplicate"
+    loads = f"select {counts} from ops.loads order by load_id desc limit 1"
     rows = expected["by_month"]["1999-02"]["rows"]
     assert query(anonbank, loads) == [(rows, 0, 0, rows)]

@@ -8,6 +8,7 @@ import io
 from collections import Counter
 from collections.abc import Iterator
 from datetime import date
+from pathlib import Path
 
 import pytest
 
@@ -44,10 +45,14 @@ def test_every_call_is_loaded_once_save_for_rows_that_repeat_another_in_every_co
 ) -> None:
     different = {tuple(row.values()): year(row) for row in calls}
     assert dict(
-        query(edna, "select extract(year from business_date)::integer, count(*) from marts.fct_contacts group by 1")
+        query(
+            edna,
+            "select extract(year from business_date)::integer, count(*) from marts.fct_contacts group by 1",
+        )
     ) == Counter(different.values())
     assert query(
-        edna, "select sum(rows_in), sum(rows_duplicate), sum(rows_rejected) from ops.loads where stream = 'calls'"
+        edna,
+        "select sum(rows_in), sum(rows_duplicate), sum(rows_rejected) from ops.loads where stream = 'calls'",
     ) == [(len(calls), len(calls) - len(different), 0)]
 
 
@@ -60,7 +65,9 @@ def test_queues_have_the_names_of_the_call_types(edna: Settings, shared_data: Pa
 def test_agents_have_name_site_and_manager_of_the_personnel_list(edna: Settings, shared_data: Path) -> None:
     with (shared_data / "edna" / "employees.csv").open(encoding="utf-8-sig", newline="") as file:
         people = {tuple(row.values()) for row in csv.DictReader(file)}
-    assert set(query(edna, "select agent_id, agent_name, site, supervisor_name from marts.dim_agent")) == people
+    assert (
+        set(query(edna, "select agent_id, agent_name, site, supervisor_name from marts.dim_agent")) == people
+    )
 
 
 def test_a_years_outcomes_and_seconds_are_those_counted_from_the_file(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
+from pathlib import Path
 
 import pytest
 
@@ -34,7 +35,8 @@ def over_all_months(settings: Settings, kpi_id: str) -> float:
 
 def test_the_share_answered_and_its_speed_are_the_known_ones(pwc: Settings) -> None:
     (row,) = query(
-        pwc, "select sum(offered_count), sum(answered_count), sum(abandoned_count) from marts.fct_queue_visits"
+        pwc,
+        "select sum(offered_count), sum(answered_count), sum(abandoned_count) from marts.fct_queue_visits",
     )
     assert row == (5000, 4054, 946)
     assert round(100 * (1 - over_all_months(pwc, "abandonment_rate")), 2) == 81.08

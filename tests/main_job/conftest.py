@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
@@ -22,7 +21,7 @@ from callhouse.postgres import Warehouse
 from callhouse.settings import Settings
 from callhouse.simulate import Plan, simulate
 
-from ..conftest import cloned, warehouse_uri, write_config
+from ..conftest import centre_in, cloned
 from .warehouse import digests, run_warehouse
 
 FIRST = date(2026, 3, 2)
@@ -30,19 +29,6 @@ DAYS = [FIRST + timedelta(days=number) for number in range(3)]
 PLAN = Plan(FIRST, days=3, calls_per_day=400, seed=7)
 # Always one name: dbt parses the whole project anew when the database is called otherwise.
 DATABASE = "main_job"
-
-
-@contextmanager
-def centre_in(folder: Path, database: Warehouse, **config: Any) -> Iterator[Settings]:
-    """Settings of a centre in a folder, and this process's environment saying the same meanwhile."""
-    with pytest.MonkeyPatch.context() as patch:
-        settings = Settings(write_config(folder / "config", **config), folder / "home", folder / "data")
-        settings.home.mkdir(exist_ok=True)
-        settings.data_dir.mkdir(exist_ok=True)
-        for key, value in settings.environment().items():
-            patch.setenv(key, value)
-        patch.setenv("AIRFLOW_CONN_WAREHOUSE", warehouse_uri(database))
-        yield settings
 
 
 @pytest.fixture(scope="session")
@@ -75,7 +61,8 @@ def template(
         name = f"{DATABASE}_published"
         with psycopg.connect(server.conninfo(), autocommit=True) as connection:
             connection.execute(
-                b"select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = %s", (DATABASE,)
+                b"select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = %s",
+                (DATABASE,),
             )
             connection.execute(f"alter database {DATABASE} rename to {name}")
             yield Template(folder, name, published)

@@ -52,15 +52,22 @@ def test_empty_cut_binary_and_foreign_files_change_no_figure_and_each_says_why(p
     assert (line_number, bytes(content).strip(), bool(reason)) == (3, b"broken", True)
     warned = query(
         published,
-        "select distinct rule from marts.quality_latest where outcome = 'fail' and rule = 'landed_files_are_loaded'",
+        "select distinct rule from marts.quality_latest"
+        " where outcome = 'fail' and rule = 'landed_files_are_loaded'",
     )
     assert warned == [("landed_files_are_loaded",)]
 
 
-def test_a_broken_line_of_the_telephone_log_is_set_aside_and_its_neighbours_count(published: Settings) -> None:
+def test_a_broken_line_of_the_telephone_log_is_set_aside_and_its_neighbours_count(
+    published: Settings,
+) -> None:
     offered = kpi(published, "offered", "day", DAYS[1])[0]
     calls = [line for n in range(20) for line in answered_call(at(DAYS[1], f"12:{n:02}:00"), f"9.{n}")]
-    write_log(published, "queue_log-late", [*calls[:7], "1772424\x00broken", calls[7][: len(calls[7]) // 4], *calls[7:]])
+    write_log(
+        published,
+        "queue_log-late",
+        [*calls[:7], "1772424\x00broken", calls[7][: len(calls[7]) // 4], *calls[7:]],
+    )
     run_warehouse(published, DAYS[1])
     assert kpi(published, "offered", "day", DAYS[1])[0] == offered + 20
     rejects = query(published, "select line, reason from ops.rejects order by line")
@@ -76,7 +83,11 @@ def test_a_source_without_its_files_fails_alone(fresh: Settings, simulated: Path
     assert sorted(job.failed_sources) == ["attendance", "crm"]
     error = job.failed_sources["attendance"]
     assert error.exit_code == 3
-    assert "attendance.shifts" in str(error) and str(fresh.data_dir) in str(error) and "put the files there" in error.do
+    assert (
+        "attendance.shifts" in str(error)
+        and str(fresh.data_dir) in str(error)
+        and "put the files there" in error.do
+    )
     assert kpi(fresh, "offered", "day", DAYS[0])[0] > 300
 
 

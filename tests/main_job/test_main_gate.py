@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -70,7 +69,10 @@ def test_a_date_with_too_many_rejects_keeps_its_old_figures_until_a_corrected_fi
     assert offered(published, "month", MONTH) == [old_month + 1], "the held day counts as it is published"
     assert published_by(published)[day] == first_run < published_by(published)[other]
     assert states(published) == [(day, "held")]
-    failed = "select rule, business_date from marts.quality_latest where severity = 'critical' and outcome <> 'pass'"
+    failed = (
+        "select rule, business_date from marts.quality_latest"
+        " where severity = 'critical' and outcome <> 'pass'"
+    )
     assert query(published, failed) == [("rejects_stay_below_a_tenth", day)]
     assert query(published, "select count(*), min(reason) from ops.rejects") == [
         (60, "time: not seconds since 1970")
@@ -102,7 +104,8 @@ def test_a_date_held_at_build_takes_the_next_along_where_a_call_goes_on_over_mid
     others = [line for n, day in enumerate(DAYS) for line in answered_call(at(day, "12:00:00"), f"2.{n}")]
     write_log(settings, "queue_log-1", over_midnight + others)
     rows = [
-        {"id": f"{n}", "day": f"{day}", "started": f"{day} 10:00:00", "answered": "y"} for n, day in enumerate(DAYS)
+        {"id": f"{n}", "day": f"{day}", "started": f"{day} 10:00:00", "answered": "y"}
+        for n, day in enumerate(DAYS)
     ]
     write_rows(path, [{**rows[0], "started": "2099-01-01 10:00:00"}, *rows[1:]])
 

@@ -19,7 +19,8 @@ def loads(settings: Settings) -> list[tuple[int, int, int]]:
     """Rows in, loaded and duplicate of every load of the telephone log, in order."""
     return query(
         settings,
-        "select rows_in, rows_loaded, rows_duplicate from ops.loads where stream = 'queue_log' order by load_id",
+        "select rows_in, rows_loaded, rows_duplicate from ops.loads"
+        " where stream = 'queue_log' order by load_id",
     )
 
 
@@ -47,7 +48,9 @@ def test_the_same_lines_packed_or_ended_in_another_way_are_duplicates(published:
     lines = file.read_bytes().count(b"\n")
     assert loads(published)[count:] == [(lines, 0, lines)]
     assert digests(published) == before
-    assert query(published, "select business_date from ops.publications where run_id = %s", run) == [(DAYS[1],)]
+    assert query(published, "select business_date from ops.publications where run_id = %s", run) == [
+        (DAYS[1],)
+    ]
 
 
 def test_files_split_shuffled_and_overlapping_in_any_order_end_in_the_same_marts(
@@ -55,7 +58,9 @@ def test_files_split_shuffled_and_overlapping_in_any_order_end_in_the_same_marts
 ) -> None:
     rng = random.Random(5)
     pieces: list[tuple[Path, bytes]] = []
-    for path in sorted(path for path in simulated.rglob("*") if path.is_file() and path.parent.name != "truth"):
+    for path in sorted(
+        path for path in simulated.rglob("*") if path.is_file() and path.parent.name != "truth"
+    ):
         head, *lines = path.read_bytes().splitlines(keepends=True)
         header = head if path.suffix == ".csv" else b""
         lines = lines if header else [head, *lines]
@@ -89,7 +94,10 @@ def test_days_run_one_by_one_and_backwards_end_in_the_same_marts_as_one_pass(
 
 @pytest.mark.parametrize(
     "order",
-    [[2, 0, 1], *(pytest.param(order, marks=pytest.mark.long) for order in ([0, 1, 2], [1, 2, 0], [2, 1, 0]))],
+    [
+        [2, 0, 1],
+        *(pytest.param(order, marks=pytest.mark.long) for order in ([0, 1, 2], [1, 2, 0], [2, 1, 0])),
+    ],
     ids=str,
 )
 def test_each_days_files_in_any_order_of_arrival_end_in_the_same_marts(

@@ -1,4 +1,4 @@
-"""SIGKILL at any moment, then run again: the same marts as if nothing had happened, and no reader saw a mix."""
+"""SIGKILL at any moment, then run again: the marts are as if nothing had happened; no reader saw a mix."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ select
 
 
 def run_and_tell(settings: Settings, environment: dict[str, str], told: Connection) -> None:
-    """In a process of its own: the main job, telling each step's name before it and waiting for leave to go on."""
+    """In a process of its own: the main job, telling of each step before it and waiting for leave."""
     os.environ.update(environment)
     told.send("ready")
     job = MainJob(settings, DAYS[0], DAYS[-1] + timedelta(days=1))
@@ -94,7 +94,9 @@ def bring_news(published: Settings) -> Settings:
     tomorrow = DAYS[-1] + timedelta(days=1)
     for number, day in enumerate([*DAYS, tomorrow]):
         calls = [f"{number}.{n}" for n in range(30)]
-        lines = [line for n, call in enumerate(calls) for line in answered_call(at(day, f"12:{n:02}:00"), call)]
+        lines = [
+            line for n, call in enumerate(calls) for line in answered_call(at(day, f"12:{n:02}:00"), call)
+        ]
         write_log(published, f"queue_log-late-{number}", lines)
     cases = sorted((published.data_dir / "crm").glob("cases-*.csv"))[0]
     corrected = cases.read_text(encoding="utf-8").replace(",open,", ",closed,")
@@ -110,9 +112,7 @@ def news(published: Settings) -> Settings:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(
-    server: Warehouse, template: Template, tmp_path_factory: pytest.TempPathFactory
-) -> Marts:
+def undisturbed(server: Warehouse, template: Template, tmp_path_factory: pytest.TempPathFactory) -> Marts:
     """The marts after a run over the news that nobody killed."""
     with published_centre(server, template, tmp_path_factory.mktemp("undisturbed")) as settings:
         run_warehouse(bring_news(settings), DAYS[0], DAYS[-1] + timedelta(days=1))

@@ -24,9 +24,7 @@ from .warehouse import MainJob, query
 
 DAY = 86400
 ONE_QUEUE_LOG = {"kind": "asterisk_queue_log", "callback_keys": ["1"]}
-SOURCES = {
-    name: {**ONE_QUEUE_LOG, "streams": {"queue_log": {"files": [f"{name}/*"]}}} for name in ("a", "b")
-}
+SOURCES = {name: {**ONE_QUEUE_LOG, "streams": {"queue_log": {"files": [f"{name}/*"]}}} for name in ("a", "b")}
 weeks = count()
 
 # -- stories: lines as (seconds after the first midnight, text after the time) -------------------------------
@@ -49,7 +47,9 @@ def visits(draw: st.DrawFn, call: str, queue: str, at: int) -> tuple[Lines, int,
         lines.append((at + ring, f"{call}|{queue}|Agent/@{draw(agents)}|RINGNOANSWER|{ring * 1000}"))
     wait, talk = draw(seconds), draw(seconds)
     agent = f"Agent/@{draw(agents)}"
-    end = draw(st.sampled_from(["answered", "answered", "transferred", "ABANDON", "EXITWITHTIMEOUT", "key", "open"]))
+    end = draw(
+        st.sampled_from(["answered", "answered", "transferred", "ABANDON", "EXITWITHTIMEOUT", "key", "open"])
+    )
     if end in ("answered", "transferred"):
         lines.append((at + wait, f"{call}|{queue}|{agent}|CONNECT|{wait}|{call}9|{min(wait, 5)}"))
         at += wait + talk
@@ -74,7 +74,9 @@ def calls(draw: st.DrawFn, number: int) -> Lines:
     for _ in range(2):
         if not goes_on:
             break
-        more, at, goes_on = draw(visits(f"#.{number}", draw(st.sampled_from(["q1", "q2"])), at + draw(st.integers(0, 3))))
+        more, at, goes_on = draw(
+            visits(f"#.{number}", draw(st.sampled_from(["q1", "q2"])), at + draw(st.integers(0, 3)))
+        )
         lines += more
     return lines
 
@@ -151,7 +153,8 @@ def figures(settings: Settings, source: str, first: date) -> dict[str, list[str]
         day = "period_start_date" if table == "kpi_values" else "business_date"
         rows = query(
             settings,
-            f"select to_jsonb(t)::text from marts.{table} as t where {key} and {day} between %(first)s and %(last)s",
+            f"select to_jsonb(t)::text from marts.{table} as t"
+            f" where {key} and {day} between %(first)s and %(last)s",
             {"source": source, "first": first, "last": first + timedelta(days=6)},
         )
         found[table] = sorted(re.sub(rf'"{source}(?=[:1"])', '"', text) for (text,) in rows)
@@ -170,7 +173,9 @@ def check(settings: Settings, example: Example) -> None:
     write(settings, "a", f"{first}", first, example.lines)
     for number, files in enumerate(example.files):
         for part, indices in enumerate(files):
-            write(settings, "b", f"{first}-{number}-{part}", first, [example.lines[index] for index in indices])
+            write(
+                settings, "b", f"{first}-{number}-{part}", first, [example.lines[index] for index in indices]
+            )
         run(settings, last_day if number else first_day, last_day)
     whole, pieces = figures(settings, "a", first_day), figures(settings, "b", first_day)
     assert whole["fct_contacts"] or whole["fct_agent_days"]

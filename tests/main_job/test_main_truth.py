@@ -23,22 +23,26 @@ NIGHT = Plan(
 
 def test_the_published_marts_equal_the_simulation_in_every_column_of_every_row(published: Settings) -> None:
     assert differences_from_truth(published) == []
-    assert query(published, "select sum(offered_count), count(distinct business_date) from marts.fct_queue_visits") > [
-        (1000, 2)
-    ]
+    assert query(
+        published, "select sum(offered_count), count(distinct business_date) from marts.fct_queue_visits"
+    ) > [(1000, 2)]
 
 
 def test_every_simulated_date_is_published_and_none_is_left_to_do(published: Settings) -> None:
-    assert query(published, "select business_date from ops.publications order by 1") == [(day,) for day in DAYS]
+    assert query(published, "select business_date from ops.publications order by 1") == [
+        (day,) for day in DAYS
+    ]
     assert query(published, "select business_date from ops.affected_dates") == []
     assert query(published, "select state from ops.runs") == [("published",)]
-    assert query(published, "select distinct outcome from marts.quality_results where severity = 'critical'") == [
-        ("pass",)
-    ]
+    assert query(
+        published, "select distinct outcome from marts.quality_results where severity = 'critical'"
+    ) == [("pass",)]
 
 
 def test_a_wrong_figure_in_a_mart_is_found_by_the_comparison_with_the_truth(published: Settings) -> None:
-    query(published, "update marts.fct_queue_intervals set talk_seconds = talk_seconds + 1 where ctid = '(0,1)'")
+    query(
+        published, "update marts.fct_queue_intervals set talk_seconds = talk_seconds + 1 where ctid = '(0,1)'"
+    )
     (found,) = differences_from_truth(published)
     assert found.startswith("fct_queue_intervals: 1 rows are missing, 1 are not true.")
     assert "talk_seconds" in found

@@ -88,14 +88,16 @@ def marts(connection: psycopg.Connection) -> list[str]:
     return [
         name
         for (name,) in connection.execute(
-            "select tablename from pg_tables where schemaname = 'marts' and tablename <> 'quality_results' order by 1"
+            "select tablename from pg_tables"
+            " where schemaname = 'marts' and tablename <> 'quality_results' order by 1"
         )
     ]
 
 
 def digests(settings: Settings) -> dict[str, tuple[int, str]]:
     """Every mart's number of rows and a digest of all its figures, whatever their order."""
-    statement = "select count(*), md5(coalesce(string_agg(t::text, e'\\n' order by t::text collate \"C\"), '')) from {} as t"
+    rows = "string_agg(t::text, e'\\n' order by t::text collate \"C\")"
+    statement = f"select count(*), md5(coalesce({rows}, '')) from {{}} as t"
     with postgres.connect(settings, autocommit=True, name="digest") as connection:
         return {
             mart: connection.execute(sql.SQL(statement).format(sql.Identifier("marts", mart))).fetchone()  # type: ignore[misc]
@@ -148,7 +150,9 @@ def differences_from_truth(settings: Settings) -> list[str]:
             missing, untrue = sorted((expected - actual).elements()), sorted((actual - expected).elements())
             if missing or untrue:
                 examples = "; ".join(_difference(columns, row, untrue) for row in missing[:3])
-                found.append(f"{mart}: {len(missing)} rows are missing, {len(untrue)} are not true. {examples}")
+                found.append(
+                    f"{mart}: {len(missing)} rows are missing, {len(untrue)} are not true. {examples}"
+                )
     return found
 
 
@@ -164,7 +168,8 @@ def _truth(connection: psycopg.Connection, mart: str, path: Path) -> tuple[list[
     published = {
         row[0]
         for row in connection.execute(
-            "select column_name from information_schema.columns where table_schema = 'marts' and table_name = %s",
+            "select column_name from information_schema.columns"
+            " where table_schema = 'marts' and table_name = %s",
             (mart,),
         )
     }

@@ -1,0 +1,79 @@
+"""What dbt is told of the configuration, and what a failing model or mapping says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import date
+
+import psycopg
+import pytest
+
+from callhouse import runs, transform
+from callhouse.errors import CallhouseError
+from callhouse.settings import Settings
+
+DAY = date(2026, 3, 2)
+
+
+def test_the_variables_are_plain_json_and_the_same_text_every_time(settings: Settings) -> None:
+    found = transform.variables(settings)
+    assert json.loads(json.dumps(found)) == found == transform.variables(settings)
+    assert found["time_zone"] == "Asia/Shanghai"
+    assert found["sources"]["crm"]["streams"]["cases"]["map"]["case_id"] == "case_no"
+    assert found["targets"] == [{"kpi": "service_level_f3", "valid_from": "2000-01-01", "target": 0.8}]
+
+
+def test_a_target_of_the_configuration_stands_beside_the_official_service_level(
+    make_settings: Callable[..., Settings],
+) -> None:
+    aht = {"kpi": "aht", "valid_from": date(2026, 1, 1), "target": 240}
+    targets = transform.variables(make_settings(centre={"targets": [aht]}))["targets"]
+    assert targets[1] == {"kpi": "aht", "valid_from": "2026-01-01", "target": 240}
+
+
+def test_a_mapping_to_a_field_the_record_has_not_is_refused_by_name(
+    make_settings: Callable[..., Settings],
+) -> None:
+    calls = {
+        "files": ["c.csv"],
+        "record": "case",
+        "columns": ["id"],
+        "map": {"case_id": "id", "colour": "id"},
+    }
+    settings = make_settings(sources={"crm": {"kind": "delimited", "streams": {"cases": calls}}})
+    (settings.data_dir / "c.csv").write_text("id\n1\n", encoding="utf-8")
+    from callhouse import landing, raw
+
+    landing.extract(settings, "crm", DAY, DAY)
+    raw.load(settings)
+    with pytest.raises(
+        CallhouseError, match=r"crm\.cases: map names colour; the record has case_id"
+    ) as refused:
+        transform.stage(settings, runs.begin(settings, DAY, DAY, "t"))
+    assert refused.value.where.endswith("dbt.log")
+
+
+def test_a_model_that_fails_names_itself_and_leaves_the_build_state_to_no_other_run(
+    settings: Settings, connection: psycopg.Connection
+) -> None:
+    run = runs.begin(settings, DAY, DAY, "t")
+    transform.stage(settings, run)
+    assert transform.build(settings, run) == [DAY]
+    connection.execute("drop table staging.stg_delimited__shifts cascade")
+    again = runs.begin(settings, DAY, DAY, "t")
+    with pytest.raises(CallhouseError, match="stg_delimited__shifts"):
+        transform.build(settings, again)
+    assert connection.execute("select run_id, dates, checked_at from ops.build_state").fetchall() == [
+        (again, [DAY], None)
+    ]
+
+
+def test_staging_again_without_new_loads_touches_nothing(
+    settings: Settings, connection: psycopg.Connection
+) -> None:
+    run = runs.begin(settings, DAY, DAY, "t")
+    transform.stage(settings, run)
+    transform.stage(settings, run)
+    assert connection.execute("select count(*) from ops.affected_dates").fetchone() == (0,)
+    assert connection.execute("select count(*) from ops.staged_mappings").fetchone() == (6,)
