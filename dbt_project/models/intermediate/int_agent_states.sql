@@ -24,7 +24,7 @@ covered as (
         *,
         max(ended_at) over (
             partition by agent_id, state
-            order by started_at, ended_at desc, source, reason
+            order by started_at asc, ended_at desc, source asc, reason asc
             rows between unbounded preceding and 1 preceding
         ) as covered_until
     from spans
@@ -99,9 +99,8 @@ stretches as (
 changes as (
     select
         *,
-        (state, opened_at) is distinct from (
-            lag(state) over agent, lag(opened_at) over agent
-        ) as is_change,
+        coalesce(lag(state) over agent, '') <> state
+        or coalesce(lag(opened_at) over agent, '-infinity') <> coalesce(opened_at, '-infinity') as is_change,
         max(ended_at) over (partition by agent_id) as last_ended_at
     from stretches
     window agent as (partition by agent_id order by started_at)
@@ -119,7 +118,9 @@ states as (
 ),
 
 agents_with_log_ins as (
-    select distinct agent_id from cut where state = 'available'
+    select distinct agent_id
+    from cut
+    where state = 'available'
 )
 
 select

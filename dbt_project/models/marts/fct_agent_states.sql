@@ -1,4 +1,7 @@
-{#- States cut at local midnight. Being offline from the last log-off of a day to the first log-in of another is no state. -#}
+{#-
+  States cut at local midnight. Being offline from the last log-off of one day to the first log-in of another is
+  no state.
+-#}
 with states as (
     select
         *,
@@ -34,7 +37,9 @@ over_midnight as (
         states.is_log_in_known,
         day::date as business_date
     from states
-    cross join lateral generate_series(states.first_date::timestamp, states.last_date::timestamp, interval '1 day') as day
+    cross join lateral generate_series(
+        states.first_date::timestamp, states.last_date::timestamp, interval '1 day'
+    ) as day
     where states.first_date < states.last_date
 ),
 
@@ -60,5 +65,8 @@ where
     {{ in_run('business_date') }}
     and (
         state not in ('offline', 'unknown')
-        or (started_at > {{ local_midnight('business_date') }} and ended_at < {{ local_midnight('business_date + 1') }})
+        or (
+            started_at > {{ local_midnight('business_date') }}
+            and ended_at < {{ local_midnight('business_date + 1') }}
+        )
     )

@@ -33,9 +33,7 @@ statuses as (
         followed.is_end_inferred,
         case
             when followed.is_end_inferred
-                then least(
-                    (followed.changed_date + 1)::timestamp at time zone '{{ var("time_zone") }}', data_ends.ends_at
-                )
+                then least({{ local_midnight('followed.changed_date + 1') }}, data_ends.ends_at)
             else followed.next_at
         end as ended_at
     from (
