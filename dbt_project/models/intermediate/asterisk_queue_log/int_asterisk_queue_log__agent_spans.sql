@@ -89,15 +89,15 @@ state_events as (
     select
         state_lines.*,
         (
-            select count(*)
+            select min(restarts.restart_at)
             from restarts
             where
                 restarts.source = state_lines.source
                 and (
-                    restarts.restart_at < state_lines.event_at
-                    or (restarts.restart_at = state_lines.event_at and state_lines.is_start)
+                    restarts.restart_at > state_lines.event_at
+                    or (restarts.restart_at = state_lines.event_at and not state_lines.is_start)
                 )
-        ) as epoch,
+        ) as next_restart_at,
         max(reason) over (partition by source, agent_id, event_at, thread, is_start) as reason_of_the_second,
         bool_or(thread = 'session') over (partition by source, agent_id, business_date) as has_sessions,
         min(event_at) filter (where thread = 'session' and not is_start) over (
@@ -124,10 +124,10 @@ by_second as (
             bool_or(is_start) over one_second and not bool_and(is_start) over one_second as is_mixed,
             max(said_seconds) over one_second as said_in_second
         from state_events
-        window one_second as (partition by source, agent_id, thread, queue_id, epoch, event_at)
+        window one_second as (partition by source, agent_id, thread, queue_id, next_restart_at, event_at)
     ) as seconds
     window earlier as (
-        partition by source, agent_id, thread, queue_id, epoch order by event_at
+        partition by source, agent_id, thread, queue_id, next_restart_at order by event_at
         groups between unbounded preceding and 1 preceding
     )
 ),
@@ -146,7 +146,7 @@ paired as (
     from by_second
     where not is_mixed or was_on or said_in_second > 0
     window one_state as (
-        partition by source, agent_id, thread, queue_id, epoch order by event_at, is_start
+        partition by source, agent_id, thread, queue_id, next_restart_at order by event_at, is_start
     )
 ),
 
@@ -158,11 +158,7 @@ bounded as (
         least(
             {{ local_midnight('paired.business_date + 1') }},
             known_to.known_to,
-            (
-                select min(restarts.restart_at)
-                from restarts
-                where restarts.source = paired.source and restarts.restart_at > paired.event_at
-            ),
+            paired.next_restart_at,
             case when paired.thread = 'session' then paired.next_at end
         ) as closed_at_last,
         {#- An end is this start's own until the end of the next day. #}
@@ -175,6 +171,7 @@ bounded as (
                 case
                     when paired.thread = 'pause'
                         and {{ local_date('paired.next_log_off_at') }} <= paired.business_date + 1
+                        and coalesce(paired.next_log_off_at <= paired.next_restart_at, true)
                         then paired.next_log_off_at
                 end
             )

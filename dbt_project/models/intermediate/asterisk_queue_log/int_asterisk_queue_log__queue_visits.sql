@@ -62,6 +62,7 @@ call_events as (
             and events.queue_id = wrap_ups.queue_id
             and events.agent_id = wrap_ups.agent_id
             and events.event_at = wrap_ups.event_at
+            and {{ queue_log_seconds('events.data1') }} = wrap_ups.seconds
     where
         {{ near_run('events.business_date') }}
         and events.call_id is not null
@@ -172,7 +173,7 @@ placed as (
             ended_at - make_interval(secs => end_wait_seconds + talk_seconds)
         ) as arrived_at,
         refusal is null and (
-            connected_at is not null or ending in (
+            connected_at is not null or coalesce(ending, '') in (
                 'COMPLETEAGENT', 'COMPLETECALLER', 'BLINDTRANSFER', 'ATTENDEDTRANSFER', 'TRANSFER'
             )
         ) as is_answered

@@ -53,11 +53,14 @@
         select unnest(array[night.business_date, night.business_date + 1]) as business_date
         from (
             select
+                source,
+                agent_id,
                 case when is_start then business_date else business_date - 1 end as business_date,
                 case
                     when is_start then lead(business_date) over one_state
                     else lag(business_date) over one_state
-                end is distinct from business_date as is_over_midnight
+                end is distinct from business_date as is_over_midnight,
+                is_start and lead(business_date) over one_state is null as is_open
             from (
                 select
                     *,
@@ -83,6 +86,15 @@
             and (
                 night.business_date in (select business_date from changed)
                 or night.business_date + 1 in (select business_date from changed)
+            )
+            {#- What is still open ends with the data, so whatever is new moves its end. #}
+            and (
+                night.is_open
+                or (night.source, night.agent_id) in (
+                    select source, agent_id
+                    from changed
+                    where left(event, 5) = 'AGENT' or event like any(array['%PAUSE%', '%MEMBER'])
+                )
             )
     ) as tied
     where exists (
