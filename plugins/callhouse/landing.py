@@ -19,7 +19,7 @@ import json
 import logging
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import IO, Any
@@ -125,8 +125,9 @@ def _land_stream(
     known = {file.sha256: file for file in _manifests(settings, f"{stream.source}/{stream.name}")}
     _record_missing(connection, stream, known)
     pull = KINDS[source.kind].pull
-    if pull is not None:
-        yield from _land_answers(connection, pull(source, stream, window), folder, stream, window, known)
+    answers = pull(source, stream, window) if pull else None
+    if answers is not None:
+        yield from _land_answers(connection, answers, folder, stream, window, known)
         return
     try:
         paths = files.find(stream, settings.data_dir)
@@ -175,6 +176,9 @@ def _land_answers(
         yield error
     except OSError as error:
         yield _failure(folder, error)
+    finally:
+        if isinstance(deliveries, Generator):  # what it holds open ends now, also when a delivery broke off
+            deliveries.close()
 
 
 def _record_missing(

@@ -116,12 +116,13 @@ class Kind:
     """A kind of source system.
 
     ``streams`` reads an entry of ``sources.yml``, or raises ConfigError. ``pull`` asks a system that is not
-    a folder of files for a window, stream by stream; it raises SourceError with what, where and what to do.
+    a folder of files for a window, stream by stream; it raises SourceError with what, where and what to do,
+    and gives None where this source is one, all the same.
     """
 
     name: str
     streams: Callable[[Source], dict[str, Stream]]
-    pull: Callable[[Source, Stream, Window], Iterator[Delivery]] | None = None
+    pull: Callable[[Source, Stream, Window], Iterator[Delivery] | None] | None = None
 
 
 def check_options(given: Iterable[str], known: Iterable[str], where: str) -> None:

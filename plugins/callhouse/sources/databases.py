@@ -1,0 +1,245 @@
+"""Databases as sources: rows over an Airflow connection, a server-side cursor in a read-only session.
+
+PostgreSQL sessions have the source's time zone, so that times with a zone are compared and written in it.
+Other servers keep their own: their columns hold local times, as telephone systems write them, or the query
+converts.
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import io
+import itertools
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from callhouse import connections
+from callhouse.errors import ConfigError, SourceError
+from callhouse.settings import Source
+from callhouse.sources.kinds import Delivery, Window
+
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement, Connection, Table
+    from sqlalchemy.sql.base import Executable
+
+DATABASE_OPTIONS = frozenset({"connection", "table", "lag_days", "required"})
+ROWS_AT_ONCE = 2000
+CHUNK = 1 << 18
+MAX_LAG_DAYS = 366
+
+Line = str
+"""A line of a landing file, with its line end."""
+
+
+# -- options -----------------------------------------------------------------------------------------------
+
+
+def read_connection(options: Mapping[str, Any], where: str) -> str:
+    """The option ``connection``: an Airflow connection's name.
+
+    Raises:
+        ConfigError: it is missing or no name.
+    """
+    name = options.get("connection")
+    if not isinstance(name, str) or not name.replace("_", "").isalnum():
+        raise ConfigError(
+            "no `connection`", where=where, do="name an Airflow connection, such as `connection: pbx_db`"
+        )
+    return name
+
+
+def read_lag(options: Mapping[str, Any], where: str, default: int = 1) -> int:
+    """The option ``lag_days``: how many days before the window are read again, for rows written late."""
+    given = options.get("lag_days", default)
+    if not isinstance(given, int) or isinstance(given, bool) or not 0 <= given <= MAX_LAG_DAYS:
+        raise ConfigError(
+            f"`lag_days: {given!r}` is not a number of days",
+            where=where,
+            do=f"give a whole number from 0 to {MAX_LAG_DAYS}",
+        )
+    return given
+
+
+def read_table(options: Mapping[str, Any], where: str, default: str | None = None) -> tuple[str | None, str]:
+    """The option ``table``: schema (None: the account's own) and name."""
+    given = options.get("table", default)
+    parts = given.split(".") if isinstance(given, str) else []
+    if len(parts) not in (1, 2) or not all(parts):
+        raise ConfigError("no `table`", where=where, do="name a table, such as `table: asterisk.queue_log`")
+    return (parts[0] if len(parts) == 2 else None), parts[-1]
+
+
+def check_no_files(options: Mapping[str, Any], where: str) -> None:
+    """Raise ConfigError when a stream is to come from files and from a database."""
+    if "files" in options:
+        raise ConfigError(
+            "both `files` and `connection`", where=where, do="keep the one that says where the records are"
+        )
+
+
+# -- reading -----------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def opened(source: Source, connection_name: str, where: str) -> Iterator[Connection]:
+    """A read-only session with a source's database.
+
+    Raises:
+        ConfigError: the connection is missing or cannot be read.
+        SourceError: the database cannot be reached, or refuses what is asked in the block.
+    """
+    import sqlalchemy
+
+    url = connections.database_url(connections.resolve(connection_name))
+    is_postgres = url.get_backend_name() == "postgresql"
+    engine = sqlalchemy.create_engine(
+        url,
+        poolclass=sqlalchemy.NullPool,
+        connect_args={"options": f"-c TimeZone={source.time_zone}"} if is_postgres else {},
+        hide_parameters=True,
+    )
+    read_only = {"postgresql_readonly": True} if is_postgres else {}
+    with _refusals(where), engine.connect() as session:
+        yield session.execution_options(stream_results=True, yield_per=ROWS_AT_ONCE, **read_only)
+
+
+def rows(
+    session: Connection, statement: Executable, where: str, values: Mapping[str, Any] | None = None
+) -> Iterator[Any]:
+    """The rows of a statement, fetched `ROWS_AT_ONCE` at a time; the first is a tuple of the columns' names.
+
+    Raises:
+        SourceError: the database refuses, or breaks off.
+    """
+    with _refusals(where):
+        result = session.execute(statement, values or {})
+        yield tuple(result.keys())
+        yield from result
+
+
+def reflected(session: Connection, schema: str | None, name: str, where: str) -> Table:
+    """A table as the database describes it.
+
+    Raises:
+        SourceError: there is no such table.
+    """
+    import sqlalchemy
+
+    try:
+        return sqlalchemy.Table(name, sqlalchemy.MetaData(), schema=schema, autoload_with=session)
+    except sqlalchemy.exc.NoSuchTableError:
+        raise SourceError(
+            f"there is no table `{name}`" + (f" in the schema `{schema}`" if schema else ""),
+            where=where,
+            do="correct `table:` in sources.yml, or give the account the right to read it",
+        ) from None
+
+
+def during(column: ColumnElement[Any], day: datetime.date, zone: ZoneInfo) -> ColumnElement[bool]:
+    """The condition that a column's time lies on a local date, in a form that an index serves.
+
+    Asterisk writes times as timestamps, as their text, or as seconds since 1970 in text or a number.
+    """
+    import sqlalchemy
+    from sqlalchemy import Date, DateTime, Float, Integer, Numeric
+
+    begin, end = midnight(day), midnight(day + datetime.timedelta(days=1))
+    if isinstance(column.type, DateTime | Date):
+        return sqlalchemy.and_(column >= begin, column < end)
+    since_1970 = [int(moment.replace(tzinfo=zone).timestamp()) for moment in (begin, end)]
+    if isinstance(column.type, Integer | Float | Numeric):
+        return sqlalchemy.and_(column >= since_1970[0], column < since_1970[1])
+    return sqlalchemy.or_(
+        sqlalchemy.and_(column >= str(begin), column < str(end)),
+        sqlalchemy.and_(column >= str(since_1970[0]), column < str(since_1970[1])),
+    )
+
+
+def days_of(window: Window, lag: int) -> list[datetime.date]:
+    """The dates of a window and the ``lag`` days before it."""
+    first = window[0] - datetime.timedelta(days=lag)
+    return [first + datetime.timedelta(days=number) for number in range((window[1] - first).days + 1)]
+
+
+def delivery(stream: str, name: str, lines: Iterator[Line]) -> Delivery | None:
+    """Lines as one landing file; None when there are none."""
+    first = next(lines, None)
+    return None if first is None else Delivery(stream, name, _chunked(itertools.chain([first], lines)))
+
+
+# -- writing -----------------------------------------------------------------------------------------------
+
+
+def csv_lines(records: Iterable[Iterable[Any]], zone: ZoneInfo) -> Iterator[Line]:
+    """Records as lines of CSV, the same bytes for the same values (see `text_of`)."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer)  # ends lines with CR LF, so that fields with either are quoted
+    for record in records:
+        writer.writerow([text_of(value, zone) for value in record])
+        yield buffer.getvalue()
+        buffer.seek(0)
+        buffer.truncate()
+
+
+def text_of(value: Any, zone: ZoneInfo) -> str:
+    """A database's value as text: local times without a zone, durations as h:mm:ss, NULL as nothing."""
+    match value:
+        case None:
+            return ""
+        case str():
+            return value.replace("\0", "")
+        case bool():
+            return str(value).lower()
+        case datetime.datetime():
+            local = value.astimezone(zone).replace(tzinfo=None) if value.tzinfo else value
+            return local.isoformat(" ")
+        case datetime.date() | datetime.time():
+            return value.isoformat()
+        case datetime.timedelta():
+            minutes, seconds = divmod(int(value.total_seconds()), 60)
+            return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
+        case Decimal():
+            return format(value, "f")
+        case bytes() | bytearray() | memoryview():
+            return bytes(value).decode(errors="replace").replace("\0", "")
+        case dict() | list():
+            return json.dumps(value, ensure_ascii=False, sort_keys=True, default=str)
+    return str(value)
+
+
+def _chunked(lines: Iterator[Line]) -> Iterator[bytes]:
+    pending: list[str] = []
+    size = 0
+    for line in lines:
+        pending.append(line)
+        size += len(line)
+        if size >= CHUNK:
+            yield "".join(pending).encode(errors="replace")
+            pending, size = [], 0
+    yield "".join(pending).encode(errors="replace")
+
+
+def midnight(day: datetime.date) -> datetime.datetime:
+    """The local time at which a date begins, without a zone."""
+    return datetime.datetime.combine(day, datetime.time())
+
+
+@contextmanager
+def _refusals(where: str) -> Iterator[None]:
+    """What the database refuses, as SourceError: the driver's words, never the statement's values."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except SQLAlchemyError as error:
+        said = str(getattr(error, "orig", None) or type(error).__name__).strip().splitlines()
+        raise SourceError(
+            f"the database refuses: {said[0] if said else type(error).__name__}",
+            where=where,
+            do="check the connection, the account's rights, and the names in sources.yml",
+        ) from None
