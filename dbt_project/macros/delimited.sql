@@ -1,5 +1,5 @@
 {#
-  Records a mapping in config/sources.yml may fill (source kind `delimited`). Per record:
+  Records a mapping in config/sources.yml may fill (source kinds `delimited` and `sql`). Per record:
     fields   canonical name → {type, required, default, values}; a mapped text is parsed by the type
     key      the fields that tell one record from another; the mapping's `key` may name raw columns instead
     date     SQL over the parsed fields: the business date the record belongs to
@@ -163,7 +163,7 @@
 #}
 {% macro delimited_records(record) %}
     {%- set definition = delimited_record(record) -%}
-    {%- set streams = streams_of_kind('delimited', record) -%}
+    {%- set streams = streams_of_kind(['delimited', 'sql'], record) -%}
     {%- for stream in streams %}
     {{ 'union all' if not loop.first }}
     {{ delimited_stream(definition, stream) }}

@@ -3,11 +3,12 @@
   configuration, so they are not dbt sources: a stream whose table does not exist yet has no rows.
 #}
 
-{# The streams of one kind: [{source, stream, options, time_zone, relation, loads}], loads being those not yet staged. #}
+{# The streams of a kind (or of several, a list): [{source, stream, options, time_zone, relation, loads}], loads being those not yet staged. #}
 {% macro streams_of_kind(kind, record=none) %}
     {%- set streams = [] -%}
+    {%- set kinds = [kind] if kind is string else kind -%}
     {%- if execute -%}
-        {%- for source_name, source in var('sources').items() if source.kind == kind -%}
+        {%- for source_name, source in var('sources').items() if source.kind in kinds -%}
             {%- for stream_name, options in source.streams.items() if record is none or options.record == record -%}
                 {%- set relation = adapter.get_relation(target.database, 'raw', source_name ~ '__' ~ stream_name) -%}
                 {%- if relation is not none -%}
