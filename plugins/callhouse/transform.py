@@ -82,8 +82,16 @@ def manifest(settings: Settings) -> dict[str, Any]:
     Raises:
         CallhouseError: the project or a mapping in ``sources.yml`` is not valid.
     """
-    _dbt(settings, "parse")
-    return dict(json.loads((_target(settings) / "manifest.json").read_text(encoding="utf-8")))
+    configuration = json.dumps(variables(settings), sort_keys=True)
+    if configuration not in _manifests:
+        _dbt(settings, "parse")
+        path = _target(settings) / "manifest.json"
+        _manifests[configuration] = json.loads(path.read_text(encoding="utf-8"))
+    return _manifests[configuration]
+
+
+_manifests: dict[str, dict[str, Any]] = {}
+"""This process's manifests by configuration: the project's files stay as they are while it runs."""
 
 
 def variables(settings: Settings) -> dict[str, Any]:
