@@ -13,7 +13,7 @@ from callhouse.settings import Settings
 
 from .conftest import DAYS
 from .test_main_late_data import answered_call, at, write_log
-from .warehouse import MainJob, digests, kpi, query, queue_log, run_warehouse
+from .warehouse import MainJob, digests, kpi, query, run_warehouse
 
 
 def test_empty_cut_binary_and_foreign_files_change_no_figure_and_each_says_why(published: Settings) -> None:
@@ -121,12 +121,3 @@ def test_an_outbox_that_cannot_be_written_fails_the_report_and_not_the_figures(p
     assert digests(published) == before
     published.outbox_dir.unlink()
     assert reports.send(published, "daily", DAYS[-1], DAYS[-1]).new_count == 1
-
-
-def test_a_file_that_vanishes_after_it_landed_is_not_needed_again(published: Settings) -> None:
-    before = digests(published)
-    shutil.rmtree(published.data_dir)
-    published.data_dir.mkdir()
-    assert not queue_log(published, DAYS[0]).exists()
-    run_warehouse(published, DAYS[0], DAYS[-1])
-    assert digests(published) == before

@@ -81,6 +81,7 @@ def test_files_split_shuffled_and_overlapping_in_any_order_end_in_the_same_marts
     assert differences_from_truth(fresh) == []
 
 
+@pytest.mark.long
 def test_days_run_one_by_one_and_backwards_end_in_the_same_marts_as_one_pass(
     fresh: Settings, simulated: Path, template: Template
 ) -> None:
