@@ -39,6 +39,45 @@ rule(
     remedy="The telephone system's clock was wrong: correct the file and deliver it again.",
 )
 
+rule(
+    "who_leaves_a_queue_has_entered_it",
+    Principle.ACCURATE,
+    "warning",
+    # Without its entry such a line is no visit: nothing tells when the caller came, or whether it was counted.
+    en="Every caller who leaves a queue without an agent has entered it.",
+    zh="每个未接通而离开队列的来电都有进入队列的记录。",
+    stage="staging",
+    subject="stg_asterisk_queue_log__events",
+    query="""
+    with lines as (
+      select source, call_id, queue_id, business_date, event_at, event
+      from staging.stg_asterisk_queue_log__events
+      where event in ('ENTERQUEUE', 'ABANDON', 'EXITWITHTIMEOUT', 'EXITEMPTY', 'EXITWITHKEY')
+        and business_date between
+          (select min(day) - 1 from unnest(%(dates)s::date[]) as days (day))
+          and (select max(day) from unnest(%(dates)s::date[]) as days (day))
+    ),
+    entries as (
+      select source, call_id, queue_id, min(event_at) as entered_at
+      from lines
+      where event = 'ENTERQUEUE'
+      group by source, call_id, queue_id
+    )
+    select days.business_date, count(lines.event) as checked_count,
+      count(lines.event) filter (where entries.entered_at is null) as violation_count
+    from unnest(%(dates)s::date[]) as days (business_date)
+    left join lines on lines.business_date = days.business_date and lines.event <> 'ENTERQUEUE'
+    left join entries
+      on entries.source = lines.source
+      and entries.call_id = lines.call_id
+      and entries.queue_id = lines.queue_id
+      and entries.entered_at <= lines.event_at
+    group by days.business_date
+    """,
+    kpis=("offered", "abandoned", "abandonment_rate"),
+    remedy="The file that holds the call's ENTERQUEUE line is missing or cut: deliver it and run the date again.",
+)
+
 # ---- contacts ----------------------------------------------------------------------------------------
 
 rule(

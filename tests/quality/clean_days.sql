@@ -18,7 +18,9 @@ where stream = 'queue_log';
 
 insert into staging.stg_asterisk_queue_log__events
 select
-  source, stream, line, (event_at at time zone 'Asia/Shanghai')::date, event_at, 'c' || line, 'q1', '1001', 'CONNECT',
+  source, stream, line, (event_at at time zone 'Asia/Shanghai')::date, event_at,
+  'c' || case when line in (12, 13) then line - 2 else line end, 'q1', '1001',
+  case when line in (10, 11) then 'ENTERQUEUE' when line in (12, 13) then 'ABANDON' else 'CONNECT' end,
   load_id, line
 from ops.loads, generate_series(1, 995) as lines (line),
   lateral (select timestamptz '2024-03-04 01:05Z' + line % 2 * interval '1 day') as times (event_at)

@@ -56,6 +56,9 @@ PLANTED = {
         update staging.stg_asterisk_queue_log__events set event_at = '1970-01-01 00:00Z'
         where business_date = '2024-03-04'
         """,
+    "who_leaves_a_queue_has_entered_it": """
+        update staging.stg_asterisk_queue_log__events set event = 'ABANDON' where _line = 7
+        """,
     # rhythm
     "the_date_has_calls": "update ops.build_state set dates = '{2024-03-04,2024-03-05,2024-03-06}'",
     "no_half_hour_is_missing": """
