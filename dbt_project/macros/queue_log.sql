@@ -45,3 +45,14 @@
         else {{ field }}
     end
 {%- endmacro %}
+
+{# The events that belong to a call's way through a queue. #}
+{% macro queue_log_call_events() -%}
+    'ENTERQUEUE', 'CONNECT', 'COMPLETEAGENT', 'COMPLETECALLER', 'ABANDON', 'EXITWITHTIMEOUT', 'EXITEMPTY', 'LEAVEEMPTY',
+    'EXITWITHKEY', 'BLINDTRANSFER', 'ATTENDEDTRANSFER', 'TRANSFER', 'WRAPUPSTART', {{ queue_log_refusals() }}
+{%- endmacro %}
+
+{# The key pressed, or the extension transferred to. #}
+{% macro queue_log_target() -%}
+    case when events.event in ('EXITWITHKEY', 'BLINDTRANSFER', 'TRANSFER') then events.data1 end
+{%- endmacro %}

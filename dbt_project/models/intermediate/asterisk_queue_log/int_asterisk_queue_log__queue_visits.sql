@@ -46,13 +46,10 @@ call_events as (
         {{ queue_log_seconds(queue_log_wait()) }} as wait_seconds,
         {{ queue_log_seconds(queue_log_talk()) }} as talk_seconds,
         case when events.event = 'CONNECT' then {{ queue_log_seconds('events.data3') }} end as ring_seconds,
-        case
-            when events.event in ('EXITWITHKEY', 'BLINDTRANSFER', 'TRANSFER') then events.data1
-        end as target,
+        {{ queue_log_target() }} as target,
         case when events.event = 'ENTERQUEUE' then events.data2 end as caller_number,
-        greatest(0, wrap_ups.seconds - greatest(
-            0, {{ seconds_between('events.event_at', 'wrap_ups.busy_until') }}
-        )) as after_call_seconds
+        greatest(0, wrap_ups.seconds - greatest(0, {{ seconds_between('events.event_at', 'wrap_ups.busy_until') }}))
+            as after_call_seconds
     from {{ ref('stg_asterisk_queue_log__events') }} as events
     left join wrap_ups
         on
@@ -66,11 +63,7 @@ call_events as (
     where
         {{ near_run('events.business_date') }}
         and events.call_id is not null
-        and events.event in (
-            'ENTERQUEUE', 'CONNECT', 'COMPLETEAGENT', 'COMPLETECALLER', 'ABANDON', 'EXITWITHTIMEOUT',
-            'EXITEMPTY', 'LEAVEEMPTY', 'EXITWITHKEY', 'BLINDTRANSFER', 'ATTENDEDTRANSFER', 'TRANSFER',
-            'WRAPUPSTART', {{ queue_log_refusals() }}
-        )
+        and events.event in ({{ queue_log_call_events() }})
 ),
 
 ordered as (
@@ -244,10 +237,9 @@ select
     case when is_over then 0 end as hold_seconds,
     case when is_over then after_call_seconds end as after_call_seconds,
     case ending when 'COMPLETEAGENT' then 'agent' when 'COMPLETECALLER' then 'customer' end as hung_up_by,
-    case ending
-        when 'BLINDTRANSFER' then 'blind'
-        when 'TRANSFER' then 'blind'
-        when 'ATTENDEDTRANSFER' then 'attended'
+    case
+        when ending in ('BLINDTRANSFER', 'TRANSFER') then 'blind'
+        when ending = 'ATTENDEDTRANSFER' then 'attended'
     end as transfer_kind,
     case when ending in ('BLINDTRANSFER', 'TRANSFER') then target end as transfer_target,
     caller_number
