@@ -56,3 +56,10 @@
 {% macro queue_log_target() -%}
     case when events.event in ('EXITWITHKEY', 'BLINDTRANSFER', 'TRANSFER') then events.data1 end
 {%- endmacro %}
+
+{# What a wrap-up adds to those that went before it on the wall clock. #}
+{% macro queue_log_after_call() -%}
+    greatest(
+        0, wrap_ups.seconds - greatest(0, {{ seconds_between('events.event_at', 'wrap_ups.busy_until') }})
+    )
+{%- endmacro %}

@@ -48,8 +48,7 @@ call_events as (
         case when events.event = 'CONNECT' then {{ queue_log_seconds('events.data3') }} end as ring_seconds,
         {{ queue_log_target() }} as target,
         case when events.event = 'ENTERQUEUE' then events.data2 end as caller_number,
-        greatest(0, wrap_ups.seconds - greatest(0, {{ seconds_between('events.event_at', 'wrap_ups.busy_until') }}))
-            as after_call_seconds
+        {{ queue_log_after_call() }} as after_call_seconds
     from {{ ref('stg_asterisk_queue_log__events') }} as events
     left join wrap_ups
         on
