@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from callhouse.errors import ConfigError
+from callhouse.simulate.amazon_connect import AmazonConnect
 from callhouse.simulate.arrivals import Arrival, arrivals
 from callhouse.simulate.freeswitch import FreeSwitch
 from callhouse.simulate.output import Outputs
@@ -41,7 +42,10 @@ _BETWEEN_BREAKS = 60
 _ANSWERED_AT_ONCE = 0.985  # above: no ring at all before the answer
 _MOST_VISITS = 3
 # Telephone systems beside Asterisk, by their kind: each writes the same calls and agents in its own form.
-_OTHER_SYSTEMS = {"freeswitch": FreeSwitch}
+_OTHER_SYSTEMS: dict[str, type[AmazonConnect | FreeSwitch]] = {
+    "amazon_connect": AmazonConnect,
+    "freeswitch": FreeSwitch,
+}
 _LEAVE_EVENTS = {
     "abandon": "ABANDON",
     "timeout": "EXITWITHTIMEOUT",
@@ -307,6 +311,8 @@ class _Centre:
         chance = self.draw.random()
         if chance < _UNREACHABLE_RATE:
             self._log(at, visit, agent.label, "RINGNOANSWER|0")
+            for system in self.other_systems:
+                system.unreachable(at, agent, visit)
             self._schedule(at + _AFTER_MISS, self._free, agent)
             self._offer_again(at, visit)
             return
@@ -321,6 +327,8 @@ class _Centre:
             )
         visit.agent, visit.offered_at, visit.ring_ends = agent, at, at + ring
         visit.channel = f"{at}.{next(self.channels)}"
+        for system in self.other_systems:
+            system.ringing(at, agent, visit)
         if visit.leave_at < visit.ring_ends:
             self._schedule_departure(visit)
         else:
@@ -339,6 +347,8 @@ class _Centre:
         visit.wait, visit.outcome = at - visit.entered_at, "answered"
         visit.legs.append(Leg(visit.agent.person.agent_id, visit.offered_at, ring, is_answered=True))
         self._log(at, visit, visit.agent.label, f"CONNECT|{visit.wait}|{visit.channel}|{ring}")
+        for system in self.other_systems:
+            system.connected(at, visit.agent, visit)
         self._schedule(at + visit.talk, self._hang_up, visit)
 
     def _miss(self, at: int, visit: Visit) -> None:
@@ -352,6 +362,8 @@ class _Centre:
         self._log(at, visit, agent.label, f"{event}|{ring * 1000}")
         if event == "RINGNOANSWER" and ring:
             visit.legs.append(Leg(agent.person.agent_id, visit.offered_at, ring, is_answered=False))
+        for system in self.other_systems:
+            system.stopped_ringing(at, agent, visit, is_missed=event == "RINGNOANSWER")
         self._schedule(at + (_AFTER_MISS if event == "RINGNOANSWER" else 1), self._free, agent)
 
     def _depart(self, at: int, visit: Visit) -> None:
@@ -387,7 +399,11 @@ class _Centre:
         assert agent is not None
         visit.agent, leg.talk, leg.ended_at = None, visit.talk, at
         figures = f"{visit.wait}|{visit.talk}|{visit.origin}"
-        if queue.transfer_to and len(call.visits) < _MOST_VISITS and self.draw.random() < queue.transfer_rate:
+        is_over = not (
+            queue.transfer_to and len(call.visits) < _MOST_VISITS and self.draw.random() < queue.transfer_rate
+        )
+        if not is_over:
+            assert queue.transfer_to is not None
             index = self.queue_index[queue.transfer_to]
             leg.transfer_target = self.plan.queues[index].extension
             self._log(at, visit, agent.label, f"BLINDTRANSFER|{leg.transfer_target}|from-queue|{figures}")
@@ -397,8 +413,12 @@ class _Centre:
             leg.hung_up_by = "agent" if self.draw.random() < _AGENT_HANGS_UP_RATE else "customer"
             event = "COMPLETEAGENT" if leg.hung_up_by == "agent" else "COMPLETECALLER"
             self._log(at, visit, agent.label, f"{event}|{figures}")
+        free_at = at + 1 + int(self.draw.expovariate(1 / WRAP_UP_MEAN))
+        for system in self.other_systems:
+            system.hung_up(at, agent, visit, free_at)
+        if is_over:
             self._end_call(at, call)
-        self._schedule(at + 1 + int(self.draw.expovariate(1 / WRAP_UP_MEAN)), self._free, agent)
+        self._schedule(free_at, self._free, agent)
 
     def _end_call(self, at: int, call: Call) -> None:
         call.ended_at = at
@@ -448,6 +468,8 @@ class _Centre:
     def _free(self, at: int, agent: Agent) -> None:
         """Nothing to do for the last thing done: go home, pause, take a waiting call or become idle."""
         assert agent.duty is not None
+        for system in self.other_systems:
+            system.agent_free(at, agent)
         if at >= agent.duty.logoff_from:
             self._log_off(at, agent)
             return
@@ -522,5 +544,7 @@ class _Centre:
                     self.truth.paused(agent.person.agent_id, agent.paused_since, self.log.last_at)
         for duty in self.duties.values():
             self.attendance.went_home(duty, None)
+        for system in self.other_systems:
+            system.finish(self.log.last_at)
         if self.truth:
             self.truth.finish()

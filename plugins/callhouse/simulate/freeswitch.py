@@ -14,6 +14,7 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING
 
+from callhouse.simulate.observers import Observer
 from callhouse.simulate.output import DailyCsv, Outputs
 from callhouse.simulate.plan import Clock, Plan
 
@@ -36,7 +37,7 @@ _STATUSES = {"available": "Available", "away": "On Break", "offline": "Logged Ou
 _CANCEL_REASONS = {"": "BREAK_OUT", "timeout": "TIMEOUT", "empty": "NO_AGENT_TIMEOUT", "key": "EXIT_WITH_KEY"}
 
 
-class FreeSwitch:
+class FreeSwitch(Observer):
     """Writes calls once they are over and statuses as they change."""
 
     def __init__(self, plan: Plan, clock: Clock, outputs: Outputs) -> None:

@@ -6,13 +6,20 @@ import difflib
 
 from callhouse.errors import ConfigError
 from callhouse.settings import Source
-from callhouse.sources import asterisk_queue_log, delimited, freeswitch, sql
+from callhouse.sources import amazon_connect, asterisk_queue_log, delimited, freeswitch, sql
 from callhouse.sources.kinds import Column, Delivery, FileFormat, Kind, Stream, Window
 
 __all__ = ["KINDS", "Column", "Delivery", "FileFormat", "Kind", "Stream", "Window", "streams_of"]
 
 KINDS: dict[str, Kind] = {
-    kind.name: kind for kind in (asterisk_queue_log.KIND, delimited.KIND, freeswitch.KIND, sql.KIND)
+    kind.name: kind
+    for kind in (
+        amazon_connect.KIND,
+        asterisk_queue_log.KIND,
+        delimited.KIND,
+        freeswitch.KIND,
+        sql.KIND,
+    )
 }
 
 

@@ -1,0 +1,22 @@
+{# A queue's name; an agent's own queue has none, only an ARN (…/queue/agent/<id>). #}
+{% macro amazon_connect_queue(queue) -%}
+    coalesce(
+        nullif({{ queue }} ->> 'Name', ''),
+        replace(regexp_replace({{ queue }} ->> 'ARN', '^.*/queue/', ''), '/', ':')
+    )
+{%- endmacro %}
+
+{# Why a caller left a queue, from the contact attribute that the source's option `exit_reason` names. #}
+{% macro amazon_connect_exit_reason(source, attributes) -%}
+    {%- set named = [] -%}
+    {%- if execute -%}
+    {%- for name, entry in var('sources').items() if entry.kind == 'amazon_connect' and entry.options.get('exit_reason') -%}
+        {%- do named.append("when '" ~ name ~ "' then " ~ attributes ~ " ->> '" ~ entry.options.exit_reason | replace("'", "''") ~ "'") -%}
+    {%- endfor -%}
+    {%- endif -%}
+    {%- if named -%}
+    case {{ source }} {{ named | join(' ') }} end
+    {%- else -%}
+    null::text
+    {%- endif -%}
+{%- endmacro %}
