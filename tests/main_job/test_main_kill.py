@@ -84,6 +84,7 @@ class Victim:
         self._told.send("go on")
 
     def kill(self) -> None:
+        assert self.process.is_alive()
         self.process.kill()  # SIGKILL
         self.process.join(30)
         assert self.process.exitcode == -9
