@@ -110,10 +110,10 @@ def make_centre(patch: pytest.MonkeyPatch, folder: Path, database: Warehouse, **
 
 
 @contextmanager
-def centre_in(folder: Path, database: Warehouse) -> Iterator[Settings]:
-    """`make_centre` with the project's own config, for the time of a block."""
+def centre_in(folder: Path, database: Warehouse, **config: Any) -> Iterator[Settings]:
+    """`make_centre` for the time of a block; the project's own config but for what is given."""
     with pytest.MonkeyPatch.context() as patch:
-        yield make_centre(patch, folder, database)
+        yield make_centre(patch, folder, database, **config)
 
 
 @pytest.fixture

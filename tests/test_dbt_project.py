@@ -60,6 +60,10 @@ def test_each_planted_fault_fails_the_data_test_that_names_it(
             values ('pbx', '2025-01-06', 'pbx:1', 1), ('pbx', '2025-01-06', null, 0);
         insert into build.fct_agent_days (agent_key, business_date, answered_count)
             values ('nobody', '2025-01-06', 1);
+        insert into build.fct_agent_intervals (
+            agent_key, business_date, talk_seconds, hold_seconds, after_call_seconds, ringing_seconds, away_seconds
+        )
+        values ('1001', '2025-01-06', 60, 0, 0, 0, 0);
         insert into build.dim_queue (queue_key) values ('pbx:sales');
         insert into build.fct_queue_intervals (
             queue_key, interval_start_at, business_date, offered_count, answered_count, abandoned_count,
@@ -78,7 +82,7 @@ def test_each_planted_fault_fails_the_data_test_that_names_it(
         "counted_once_fct_surveys_survey_key",
         "not_null_fct_contacts_contact_key",
         "contacts_with_visits_are_their_first_visits",
-        "agent_days_are_the_sums_of_their_legs",
+        "agent_states_are_the_sums_of_their_half_hours",
         "relationships_fct_agent_days_agent_key__agent_key__ref_dim_agent_",
         "intervals_are_the_sums_of_their_visits",
         "outcomes_of_a_half_hour_add_up_to_offered",

@@ -17,8 +17,7 @@ from callhouse.settings import PROJECT, Settings, Source
 from callhouse.simulate import Plan, simulate
 from callhouse.sources import streams_of
 
-from ..conftest import cloned
-from ..main_job.conftest import centre_in
+from ..conftest import centre_in, cloned
 from ..main_job.warehouse import MainJob, differences_from_truth, query, run_warehouse
 
 DAY = date(2025, 1, 6)
