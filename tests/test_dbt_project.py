@@ -61,9 +61,10 @@ def test_each_planted_fault_fails_the_data_test_that_names_it(
         insert into build.fct_agent_days (agent_key, business_date, answered_count)
             values ('nobody', '2025-01-06', 1);
         insert into build.fct_agent_intervals (
-            agent_key, business_date, talk_seconds, hold_seconds, after_call_seconds, ringing_seconds, away_seconds
+            agent_key, business_date, interval_start_at, talk_seconds, hold_seconds, after_call_seconds,
+            ringing_seconds, away_seconds
         )
-        values ('1001', '2025-01-06', 60, 0, 0, 0, 0);
+        values ('1001', '2025-01-06', '2025-01-06Z', 60, 0, 0, 0, 0);
         insert into build.dim_queue (queue_key) values ('pbx:sales');
         insert into build.fct_queue_intervals (
             queue_key, interval_start_at, business_date, offered_count, answered_count, abandoned_count,
