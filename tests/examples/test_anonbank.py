@@ -152,7 +152,7 @@ def test_every_row_of_the_five_months_is_a_contact(anonbank: Settings, expected:
 
 @pytest.mark.parametrize("month", MONTHS, ids=lambda month: f"{month:%B}")
 def test_a_months_figures_are_the_published_ones(
-    anonbank: Settings, expected: dict[str, Any], month: date
+    anonbank: Settings, rows: list[dict[str, str]], expected: dict[str, Any], month: date
 ) -> None:
     answers = expected["by_month"][f"{month:%Y-%m}"]
     offered, answered, abandoned, left_in_ivr, waits, abandoned_waits, talk = totals(anonbank, "month")[month]
@@ -163,7 +163,14 @@ def test_a_months_figures_are_the_published_ones(
     assert round(talk / answered, 4) == answers["mean_ser_time_all_agent"]
     assert round(waits / answered, 4) == answers["mean_wait_answered_all"]
     assert round(abandoned_waits / abandoned, 4) == answers["mean_wait_abandoned"]
-    assert round((waits + abandoned_waits) / answers["queued"], 4) == answers["mean_wait_queued"]
+    # The published mean leaves out the one wait whose start at midnight sharp reads as "none".
+    unstarted = sum(
+        int(row["q_time"])
+        for row in rows
+        if day_of(row).replace(day=1) == month and row["q_start"] == "0:00:00" and row["outcome"] == "AGENT"
+    )
+    queued_waits = waits + abandoned_waits - unstarted
+    assert round(queued_waits / answers["queued"], 4) == answers["mean_wait_queued"]
 
     def published(kpi_id: str) -> tuple[int, int, float]:
         return kpi(anonbank, kpi_id, "month", month)
