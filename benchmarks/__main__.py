@@ -128,7 +128,8 @@ def _show(found: Comparison) -> None:
         ],
     )
     same = (
-        f"; the same {sum(found.mart_rows.values()):,} rows in {len(found.mart_rows)} marts (ours makes agents' time besides)"
+        f"; the same {sum(found.mart_rows.values()):,} rows in {len(found.mart_rows)} marts"
+        " (ours makes agents' time besides)"
         if found.mart_rows
         else ""
     )
