@@ -487,12 +487,12 @@ def test_the_truth_of_the_agents_days_is_what_the_files_say(
     out = request.getfixturevalue(name)
     counted: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
     for visit in visits_of(out):
-        for agent, offered, _ in visit.missed:
-            counted[agent, local_date(offered)]["missed_count"] += 1
-    for row in truth_of(out, "fct_agent_legs"):
-        if row["outcome"] == "answered":
-            counted[row["agent_id"], row["business_date"]]["answered_count"] += 1
-            counted[row["agent_id"], row["business_date"]]["talk_seconds"] += int(row["talk_seconds"])
+        for agent, offered, ring in visit.missed:
+            counted[agent, local_date(offered + ring)]["missed_count"] += 1
+        if visit.agent:
+            counted[visit.agent, local_date(visit.answered)]["answered_count"] += 1
+            for second in range(visit.answered, visit.answered + visit.talk):
+                counted[visit.agent, local_date(second)]["talk_seconds"] += 1
     answered = Counter(visit.agent for visit in visits_of(out) if visit.agent)
     assert answered == Counter(
         r["agent_id"] for r in truth_of(out, "fct_agent_legs") if r["outcome"] == "answered"

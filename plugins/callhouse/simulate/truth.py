@@ -9,12 +9,13 @@ What the figures mean (KPI conventions; T and S from the plan):
 - a visit's wait includes ringing; ``left_at`` is when the wait ended; a visit counts in the local half-hour
   and on the local date of its entry, a contact on the local date of its start;
 - a leg is an offer that rang: an answered one, or a missed one (a member that could not be rung at all, and a
-  ring cut short by the caller, are no missed offers); it counts whole on the local date of the offer;
+  ring cut short by the caller, are no missed offers); it stands whole on the local date of the offer;
 - a contact is ``answered`` when any of its visits was, else it has its last visit's outcome; while it is
   open it is ``in_progress``;
-- login and pause seconds are clipped at local midnight;
+- an agent's day has the offers answered or given up on it; its seconds of talk, log-in and pause are clipped
+  at local midnight;
 - at ``cut_off`` a visit still waiting is ``in_progress``, one still talking is ``answered`` with unknown talk
-  time; agents are logged in and paused until the log's last line, for nothing is known beyond it.
+  time; agents talk, are logged in and paused until the log's last line, for nothing is known beyond it.
 """
 
 from __future__ import annotations
@@ -91,6 +92,7 @@ class Truth:
             for mart, columns in COLUMNS.items()
         }
         self._intervals: dict[tuple[int, str], list[int]] = defaultdict(lambda: [0] * len(_INTERVAL_INDEX))
+        self._open_talks: dict[str, int] = {}
         self._shifts: set[tuple[date, str]] = set()
         self._agent_days: dict[tuple[date, str], list[int]] = defaultdict(lambda: [0] * len(_AGENT_DAY))
 
@@ -122,10 +124,16 @@ class Truth:
                 *_durations(leg.talk), leg.hung_up_by, "blind" if leg.transfer_target else "",
                 leg.transfer_target,
             ))  # fmt: skip
-            self._add_agent(leg.agent_id, day, "answered_count" if leg.is_answered else "missed_count", 1)
-            self._add_agent(leg.agent_id, day, "talk_seconds", leg.talk or 0)
+            answered_at = leg.offered_at + leg.ring
             if leg.is_answered:
                 agent_id = leg.agent_id
+                self._add_agent(leg.agent_id, self._clock.day(answered_at), "answered_count", 1)
+                if leg.talk is None:
+                    self._open_talks[leg.agent_id] = answered_at
+                else:
+                    self._talked(leg.agent_id, answered_at, answered_at + leg.talk)
+            else:
+                self._add_agent(leg.agent_id, self._clock.day(answered_at), "missed_count", 1)
         in_threshold = wait is not None and wait <= self._plan.threshold_seconds
         is_short = wait is not None and wait <= self._plan.short_abandon_seconds
         counts = (
@@ -151,6 +159,12 @@ class Truth:
     def logged_in(self, agent_id: str, begin: int, end: int) -> None:
         for day, seconds in self._clock.by_day(begin, end):
             self._add_agent(agent_id, day, "logged_in_seconds", seconds)
+        if agent_id in self._open_talks:  # the log ends before the call does
+            self._talked(agent_id, self._open_talks.pop(agent_id), end)
+
+    def _talked(self, agent_id: str, begin: int, end: int) -> None:
+        for day, seconds in self._clock.by_day(begin, end):
+            self._add_agent(agent_id, day, "talk_seconds", seconds)
 
     def paused(self, agent_id: str, begin: int, end: int) -> None:
         for day, seconds in self._clock.by_day(begin, end):
