@@ -187,7 +187,7 @@ options = hypothesis_settings(
 )
 
 
-@hypothesis_settings(options, max_examples=4, phases=[Phase.generate])
+@hypothesis_settings(options, max_examples=2, phases=[Phase.generate])
 @given(example=examples())
 def test_a_log_in_pieces_gives_the_figures_of_the_whole(two_sources: Settings, example: Example) -> None:
     check(two_sources, example)
