@@ -6,6 +6,8 @@
   The model's rows carry: source, stream, record_key, record_hash, version_at, business_date, _load_id, _line,
   and _reject_reason / _raw for rows to set aside. Equal rows (same key, same hash) are duplicates; of unequal
   rows with one key the newest version stays, or, where the source states no version, the one loaded last.
+  A line may become several rows (a document holds many records): it counts once, as rejected when any of them is,
+  as a duplicate when all that are left are.
 
   Config:
     affects      SQL giving the business dates a row touches, as a query over `changed` (rows inserted or
@@ -53,7 +55,7 @@
         select _load_id, source, stream, 'staging', _line, convert_to(_raw, 'UTF8'), _reject_reason
         from set_aside;
 
-        create temporary table {{ this.identifier }}__duplicates (_load_id bigint) on commit drop;
+        create temporary table {{ this.identifier }}__duplicates (_load_id bigint, _line bigint) on commit drop;
 
         {# Several versions of a record in this one batch. #}
         with repeated as (
@@ -63,6 +65,7 @@
             select
                 fresh.ctid as row_id,
                 fresh._load_id,
+                fresh._line,
                 fresh.record_hash = first_value(fresh.record_hash) over newest as is_duplicate,
                 row_number() over newest as age
             from {{ fresh }} as fresh
@@ -75,15 +78,16 @@
         ),
         removed as (
             delete from {{ fresh }} as fresh using ranked where fresh.ctid = ranked.row_id and ranked.age > 1
-            returning ranked._load_id, ranked.is_duplicate
+            returning ranked._load_id, ranked._line, ranked.is_duplicate
         )
-        insert into {{ this.identifier }}__duplicates select _load_id from removed where is_duplicate;
+        insert into {{ this.identifier }}__duplicates select _load_id, _line from removed where is_duplicate;
 
         {# What was already known, and what is older than what was known. #}
         with known as (
             select
                 fresh.ctid as row_id,
                 fresh._load_id,
+                fresh._line,
                 stored.record_hash = fresh.record_hash as is_duplicate
             from {{ fresh }} as fresh
             inner join {{ this }} as stored
@@ -96,9 +100,9 @@
         ),
         removed as (
             delete from {{ fresh }} as fresh using known where fresh.ctid = known.row_id
-            returning known._load_id, known.is_duplicate
+            returning known._load_id, known._line, known.is_duplicate
         )
-        insert into {{ this.identifier }}__duplicates select _load_id from removed where is_duplicate;
+        insert into {{ this.identifier }}__duplicates select _load_id, _line from removed where is_duplicate;
 
         with replaced as (
             delete from {{ this }} as stored using {{ fresh }} as fresh
@@ -130,8 +134,20 @@
         from (
             select
                 load_id,
-                (select count(*) from ops.rejects where rejects.load_id = batch.load_id and stage = 'staging') as rejected,
-                (select count(*) from {{ this.identifier }}__duplicates where _load_id = batch.load_id) as duplicate
+                (
+                    select count(distinct line) from ops.rejects
+                    where rejects.load_id = batch.load_id and stage = 'staging'
+                ) as rejected,
+                (
+                    select count(*)
+                    from (
+                        select _line from {{ this.identifier }}__duplicates where _load_id = batch.load_id
+                        except
+                        select _line from {{ fresh }} where _load_id = batch.load_id
+                        except
+                        select line from ops.rejects where rejects.load_id = batch.load_id and stage = 'staging'
+                    ) as repeated
+                ) as duplicate
             from unnest('{ {{- loads | join(',') -}} }'::bigint[]) as batch (load_id)
         ) as counted
         where loads.load_id = counted.load_id;

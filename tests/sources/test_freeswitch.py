@@ -365,9 +365,9 @@ def test_late_and_corrected_channels_restate_exactly_the_days_of_their_call(
     corrected = long | {"end_epoch": at("00:00:55")}
     export(centre, [late, corrected, quiet], "xml_cdr-late.csv")
     build(centre, before, TOMORROW)
-    assert query(centre, "select array_agg(business_date order by 1) from ops.affected_dates") == [
-        ([before, DAY],)
-    ]
+    assert query(
+        centre, "select array_agg(business_date order by business_date) from ops.affected_dates"
+    ) == [([before, DAY],)]
     assert query(centre, "select sum(rows_duplicate) from ops.loads") == [(1,)]
     visits = "visit_number, business_date, wait_seconds, talk_seconds"
     assert figures(centre, "fct_queue_visits", visits, "long") == [(1, before, 10, 80), (2, DAY, 5, 45)]

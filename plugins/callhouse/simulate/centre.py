@@ -25,6 +25,7 @@ from callhouse.errors import ConfigError
 from callhouse.simulate.amazon_connect import AmazonConnect
 from callhouse.simulate.arrivals import Arrival, arrivals
 from callhouse.simulate.freeswitch import FreeSwitch
+from callhouse.simulate.genesys_cloud import GenesysCloud
 from callhouse.simulate.output import Outputs
 from callhouse.simulate.people import Duty, Person, roster, staff
 from callhouse.simulate.plan import Clock, Plan, Queue, head_count
@@ -42,9 +43,10 @@ _BETWEEN_BREAKS = 60
 _ANSWERED_AT_ONCE = 0.985  # above: no ring at all before the answer
 _MOST_VISITS = 3
 # Telephone systems beside Asterisk, by their kind: each writes the same calls and agents in its own form.
-_OTHER_SYSTEMS: dict[str, type[AmazonConnect | FreeSwitch]] = {
+_OTHER_SYSTEMS: dict[str, type[AmazonConnect | FreeSwitch | GenesysCloud]] = {
     "amazon_connect": AmazonConnect,
     "freeswitch": FreeSwitch,
+    "genesys_cloud": GenesysCloud,
 }
 _LEAVE_EVENTS = {
     "abandon": "ABANDON",

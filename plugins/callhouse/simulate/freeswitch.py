@@ -53,6 +53,9 @@ class FreeSwitch(Observer):
         self._calls.end(day)
         self._statuses.end(day)
 
+    def finish(self, last_at: int) -> None:
+        """Channels still up are not written: FreeSWITCH writes one when it ends."""
+
     def agent_changed(self, at: int, agent_id: str, state: str, reason: str) -> None:
         """An agent's status from now on: ``available``, ``away`` or ``offline``."""
         row = (at * 1_000_000, "agent-status-change", f"{agent_id}@{_DOMAIN}", _STATUSES[state])

@@ -6,7 +6,7 @@ import difflib
 
 from callhouse.errors import ConfigError
 from callhouse.settings import Source
-from callhouse.sources import amazon_connect, asterisk_queue_log, delimited, freeswitch, sql
+from callhouse.sources import amazon_connect, asterisk_queue_log, delimited, freeswitch, genesys_cloud, sql
 from callhouse.sources.kinds import Column, Delivery, FileFormat, Kind, Stream, Window
 
 __all__ = ["KINDS", "Column", "Delivery", "FileFormat", "Kind", "Stream", "Window", "streams_of"]
@@ -18,6 +18,7 @@ KINDS: dict[str, Kind] = {
         asterisk_queue_log.KIND,
         delimited.KIND,
         freeswitch.KIND,
+        genesys_cloud.KIND,
         sql.KIND,
     )
 }

@@ -60,7 +60,7 @@ spans as (
         source,
         agent_id,
         'ringing' as state,
-        queue_id as reason,
+        null as reason,
         offered_at as started_at,
         talk_from as ended_at,
         false as is_end_inferred
@@ -71,7 +71,7 @@ spans as (
         source,
         agent_id,
         'ringing' as state,
-        queue_id as reason,
+        null as reason,
         offered_at as started_at,
         ended_at,
         false as is_end_inferred
@@ -81,7 +81,7 @@ spans as (
         source,
         agent_id,
         'talk' as state,
-        queue_id as reason,
+        null as reason,
         talk_from as started_at,
         ended_at,
         false as is_end_inferred

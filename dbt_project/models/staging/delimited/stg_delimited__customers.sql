@@ -19,8 +19,14 @@
             from relinked
             inner join staging.stg_freeswitch__calls as call
                 on relinked.phone_number in (call.caller_number, call.destination_number)
+            union
+            select unnest(call.dates) as business_date
+            from relinked
+            inner join staging.stg_genesys_cloud__conversations as call
+                on relinked.phone_number = call.customer_number
         ",
     )
 }}
--- depends_on: {{ ref('stg_asterisk_queue_log__events') }}, {{ ref('stg_freeswitch__calls') }}
+-- depends_on: {{ ref('stg_asterisk_queue_log__events') }}, {{ ref('stg_freeswitch__calls') }},
+-- {{ ref('stg_genesys_cloud__conversations') }}
 {{ delimited_records('customer') }}
