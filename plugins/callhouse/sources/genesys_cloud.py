@@ -173,7 +173,7 @@ class Api:
         )
         token = (answer or {}).get("access_token")
         if status != 200 or not isinstance(token, str) or not token:
-            raise self._refusal(status, answer)
+            raise self._refusal(401 if status == 400 else status, answer)
         return token
 
     def _refusal(self, status: int, answer: dict[str, Any] | None) -> SourceError:
@@ -190,7 +190,7 @@ class Api:
 
     def _send(self, url: str, **request: Any) -> tuple[int, bytes, dict[str, Any] | None]:
         """Status, body and JSON object of an answer; waits where it is told to, tries again when it fails."""
-        from httpx import TransportError
+        from httpx import RequestError
 
         failures = waits = 0
         while True:
@@ -205,7 +205,7 @@ class Api:
                     problem = f"status {status}"
                 elif status == 200 and answer is None:
                     problem = "an answer that is no JSON object"
-            except TransportError as error:
+            except RequestError as error:
                 status, problem = 0, type(error).__name__
             if not problem:
                 return status, body, answer
@@ -239,10 +239,8 @@ def _json_object(body: bytes) -> dict[str, Any] | None:
 
 def _retry_after(headers: httpx.Headers) -> float:
     """Seconds that a 429 asks to wait; a minute where it does not say."""
-    try:
-        return min(max(float(headers.get("Retry-After", "60")), 0), MAX_WAIT)
-    except ValueError:
-        return 60
+    given = headers.get("Retry-After", "")
+    return min(int(given), MAX_WAIT) if given.isdecimal() else 60
 
 
 @contextmanager

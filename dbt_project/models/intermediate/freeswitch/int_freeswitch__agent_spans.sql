@@ -1,8 +1,8 @@
 {#-
   Every span of time in which FreeSWITCH says an agent was in a state; spans overlap freely. A status lasts until
   the agent's next one; where none follows by the end of the next day, until local midnight, or the end of the
-  data when that is earlier. On a break an agent is logged in too. Holds have a length and no place: they are
-  part of the talk here.
+  data when that is earlier. On a break an agent is logged in too. Of a hold only its length is
+  known: it stands at the end of the talk.
 -#}
 with changes as (
     select
@@ -83,9 +83,20 @@ spans as (
         'talk' as state,
         null as reason,
         talk_from as started_at,
+        talk_from + make_interval(secs => talk_seconds) as ended_at,
+        hold_seconds > 0 as is_end_inferred
+    from {{ ref('int_freeswitch__queue_visits') }}
+    union all
+    select
+        source,
+        agent_id,
+        'hold' as state,
+        null as reason,
+        talk_from + make_interval(secs => talk_seconds) as started_at,
         ended_at,
         false as is_end_inferred
     from {{ ref('int_freeswitch__queue_visits') }}
+    where hold_seconds > 0
 )
 
 select *
