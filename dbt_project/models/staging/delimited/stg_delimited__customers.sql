@@ -27,6 +27,6 @@
         ",
     )
 }}
--- depends_on: {{ ref('stg_asterisk_queue_log__events') }}, {{ ref('stg_freeswitch__calls') }},
--- {{ ref('stg_genesys_cloud__conversations') }}
+-- depends_on: {{ ref('stg_asterisk_queue_log__events') }}, {{ ref('stg_freeswitch__calls') }}
+-- depends_on: {{ ref('stg_genesys_cloud__conversations') }}
 {{ delimited_records('customer') }}
