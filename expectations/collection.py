@@ -7,6 +7,8 @@ from expectations.crucial import Principle, rule
 # The staging tables whose rows belong to a business date (customers, agents and queues belong to none).
 _STAGED = (
     "stg_asterisk_queue_log__events",
+    "stg_asterisk_cdr__records",
+    "stg_asterisk_cel__events",
     "stg_delimited__calls",
     "stg_delimited__cases",
     "stg_delimited__surveys",

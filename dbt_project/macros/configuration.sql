@@ -43,3 +43,24 @@
     )
     {%- endfor -%}
 {%- endmacro %}
+
+{#
+  The sources of Asterisk's call records, as rows (source, contact_source, trunks): whose contacts their calls are (the
+  queue_log's, where `queue_log_source` names one), and how the channels of trunks begin.
+#}
+{% macro asterisk_call_sources() -%}
+    {%- set sources = [] -%}
+    {%- for name, source in var('sources').items() if source.kind in ['asterisk_cdr', 'asterisk_cel'] -%}
+        {%- set patterns = [] -%}
+        {%- for trunk in source.options.get('trunks', []) -%}
+            {%- do patterns.append("'" ~ (trunk | replace("'", "''") | replace('\\', '\\\\') | replace('_', '\\_') | replace('%', '\\%')) ~ "%'") -%}
+        {%- endfor -%}
+        {%- do sources.append("('" ~ name ~ "', '" ~ source.options.get('queue_log_source', name) ~ "', array["
+            ~ patterns | join(', ') ~ "]::text[])") -%}
+    {%- endfor -%}
+    {%- if sources -%}
+    (values {{ sources | join(', ') }}) as call_sources (source, contact_source, trunks)
+    {%- else -%}
+    (select null::text as source, null::text as contact_source, null::text[] as trunks where false) as call_sources
+    {%- endif -%}
+{%- endmacro %}

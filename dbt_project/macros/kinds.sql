@@ -1,6 +1,6 @@
 {# The kinds of telephone systems. Each has int_<kind>__contacts, __queue_visits and __agent_legs, with these columns. #}
 {% macro telephony_kinds() %}
-    {{ return(['amazon_connect', 'asterisk_queue_log', 'delimited', 'freeswitch', 'genesys_cloud']) }}
+    {{ return(['amazon_connect', 'asterisk_calls', 'asterisk_queue_log', 'delimited', 'freeswitch', 'genesys_cloud']) }}
 {% endmacro %}
 
 {# One entity of all kinds, below one another: the named columns, whatever order a kind has them in. #}

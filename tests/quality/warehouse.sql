@@ -11,6 +11,8 @@ create table staging.stg_delimited__calls (
   source text, stream text, record_key text, business_date date, call_id text, agent_id text, _load_id bigint,
   _line bigint
 );
+create table staging.stg_asterisk_cdr__records (like staging.stg_delimited__calls);
+create table staging.stg_asterisk_cel__events (like staging.stg_delimited__calls);
 create table staging.stg_delimited__cases (like staging.stg_delimited__calls);
 create table staging.stg_delimited__surveys (like staging.stg_delimited__calls);
 create table staging.stg_delimited__shifts (like staging.stg_delimited__calls);

@@ -4,6 +4,7 @@
 ``config/sources.yml``::
 
     out/pbx/queue_log-YYYYMMDD               Asterisk queue log, one file per local day
+    out/asterisk/…                           call detail records and channel events beside it
     out/freeswitch/…                         the same calls as another telephone system writes them
     out/crm/customers.csv  cases-YYYYMMDD.csv  surveys-YYYYMMDD.csv
     out/attendance/shifts-YYYYMMDD.csv  punches-YYYYMMDD.csv

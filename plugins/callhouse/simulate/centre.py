@@ -24,6 +24,7 @@ from typing import Any
 from callhouse.errors import ConfigError
 from callhouse.simulate.amazon_connect import AmazonConnect
 from callhouse.simulate.arrivals import Arrival, arrivals
+from callhouse.simulate.asterisk_cdr import AsteriskCdr
 from callhouse.simulate.freeswitch import FreeSwitch
 from callhouse.simulate.genesys_cloud import GenesysCloud
 from callhouse.simulate.output import Outputs
@@ -43,8 +44,9 @@ _BETWEEN_BREAKS = 60
 _ANSWERED_AT_ONCE = 0.985  # above: no ring at all before the answer
 _MOST_VISITS = 3
 # Telephone systems beside Asterisk, by their kind: each writes the same calls and agents in its own form.
-_OTHER_SYSTEMS: dict[str, type[AmazonConnect | FreeSwitch | GenesysCloud]] = {
+_OTHER_SYSTEMS: dict[str, type[AmazonConnect | AsteriskCdr | FreeSwitch | GenesysCloud]] = {
     "amazon_connect": AmazonConnect,
+    "asterisk_cdr": AsteriskCdr,
     "freeswitch": FreeSwitch,
     "genesys_cloud": GenesysCloud,
 }

@@ -15,7 +15,7 @@ HALF_HOUR = 1800
 _QUARTER = 900  # every zone's offset is a multiple of 15 minutes and changes on one
 
 # Telephone systems whose files the simulation can write, by their kind.
-SYSTEMS = ("asterisk_queue_log", "amazon_connect", "freeswitch", "genesys_cloud")
+SYSTEMS = ("asterisk_queue_log", "amazon_connect", "asterisk_cdr", "freeswitch", "genesys_cloud")
 
 # Load by ISO weekday, Monday first; the mean is 1, so that `calls_per_day` is the average over a week.
 WEEKDAY_LOAD = (1.18, 1.10, 1.05, 1.03, 1.04, 0.85, 0.75)

@@ -6,7 +6,16 @@ import difflib
 
 from callhouse.errors import ConfigError
 from callhouse.settings import Source
-from callhouse.sources import amazon_connect, asterisk_queue_log, delimited, freeswitch, genesys_cloud, sql
+from callhouse.sources import (
+    amazon_connect,
+    asterisk_cdr,
+    asterisk_cel,
+    asterisk_queue_log,
+    delimited,
+    freeswitch,
+    genesys_cloud,
+    sql,
+)
 from callhouse.sources.kinds import Column, Delivery, FileFormat, Kind, Stream, Window
 
 __all__ = ["KINDS", "Column", "Delivery", "FileFormat", "Kind", "Stream", "Window", "streams_of"]
@@ -15,6 +24,8 @@ KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
         amazon_connect.KIND,
+        asterisk_cdr.KIND,
+        asterisk_cel.KIND,
         asterisk_queue_log.KIND,
         delimited.KIND,
         freeswitch.KIND,

@@ -1,5 +1,9 @@
 {{ config(materialized='ephemeral') }}
-{#- A call's contact is summed up from its visits. A number that customers share names none of them. -#}
+{#-
+  A call's contact is summed up from its visits. Call detail records or channel events, where the telephone system
+  gives them, tell when it began and ended for the caller, and from where it came. A number that customers share
+  names none of them.
+-#}
 with customers_by_number as (
     select
         phone_number,
@@ -16,14 +20,12 @@ calls as (
         contact_id,
         min(business_date) as business_date,
         'voice'::text as channel,
-        'inbound'::text as direction,
         min(caller_number) filter (where visit_number = 1) as caller_number,
         min(entered_at) as started_at,
         case
             when bool_and(outcome <> 'in_progress' and (outcome <> 'answered' or ended_at is not null))
                 then max(coalesce(ended_at, left_at))
         end as ended_at,
-        null::integer as ivr_seconds,
         min(queue_id) filter (where visit_number = 1) as first_queue_id,
         min(queue_id) filter (where visit_number = visit_count) as last_queue_id,
         min(agent_id) filter (where outcome = 'answered' and answered_number = 1) as first_agent_id,
@@ -52,11 +54,14 @@ select
     calls.contact_id,
     calls.business_date,
     calls.channel,
-    calls.direction,
+    case when recorded.is_direction_known then recorded.direction else 'inbound' end as direction,
     customers_by_number.customer_id,
-    calls.started_at,
-    calls.ended_at,
-    calls.ivr_seconds,
+    least(calls.started_at, recorded.started_at) as started_at,
+    case when calls.ended_at is not null then greatest(calls.ended_at, recorded.ended_at) end as ended_at,
+    case
+        when recorded.started_at is not null
+            then greatest(0, {{ seconds_between('recorded.started_at', 'calls.started_at') }})
+    end as ivr_seconds,
     calls.first_queue_id,
     calls.last_queue_id,
     calls.first_agent_id,
@@ -70,4 +75,7 @@ select
     calls.topic,
     calls.is_resolved
 from calls
-left join customers_by_number on calls.caller_number = customers_by_number.phone_number
+left join {{ ref('int_asterisk_calls__calls') }} as recorded
+    on calls.source = recorded.source and calls.contact_id = recorded.call_id
+left join customers_by_number
+    on coalesce(nullif(calls.caller_number, ''), recorded.caller_number) = customers_by_number.phone_number
