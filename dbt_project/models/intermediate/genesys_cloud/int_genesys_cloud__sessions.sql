@@ -70,6 +70,10 @@ summed as (
         min(started_at) filter (where segment_type = 'alert') as alert_at,
         max(ended_at) filter (where segment_type = 'alert') as alert_ended_at,
         min(started_at) filter (where segment_type = 'interact') as interact_at,
+        extract(
+            epoch from max(ended_at) filter (where segment_type = 'alert')
+            - min(started_at) filter (where segment_type = 'alert')
+        ) as alert_seconds,
         sum(seconds) filter (where segment_type = 'interact') as talk_seconds,
         sum(seconds) filter (where segment_type = 'hold') as held_seconds,
         sum(seconds) filter (where segment_type = 'wrapup') as after_call_seconds,
@@ -102,9 +106,7 @@ select
     measured.abandoned_seconds,
     measured.flowed_out_seconds,
     measured.acd_seconds,
-    coalesce(
-        measured.alert_seconds, extract(epoch from summed.alert_ended_at - summed.alert_at)
-    ) as alert_seconds,
+    coalesce(measured.alert_seconds, summed.alert_seconds) as alert_seconds,
     measured.not_responding_seconds,
     coalesce(measured.talk_seconds, summed.talk_seconds) as talk_seconds,
     coalesce(measured.held_seconds, summed.held_seconds, 0) as held_seconds,
