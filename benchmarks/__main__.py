@@ -129,7 +129,6 @@ def _show(found: Comparison) -> None:
     )
     same = (
         f"; the same {sum(found.mart_rows.values()):,} rows in {len(found.mart_rows)} marts"
-        " (ours makes agents' time besides)"
         if found.mart_rows
         else ""
     )

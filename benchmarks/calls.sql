@@ -65,10 +65,89 @@ select
 from marts.fct_queue_visits
 group by queue_key, interval_start_at, business_date;
 
-insert into marts.fct_agent_days (
-    agent_key, business_date, answered_count, missed_count, talk_seconds, hold_seconds, after_call_seconds
+-- One after the other: between two talks nobody knows what an agent did.
+create temporary table states on commit drop as
+with followed as (
+    select *, lag(ended) over (partition by agent order by answered) as free_since
+    from raw.call_list
+    where result = 'answered' and answered < ended
 )
-select agent, answered::date, count(*), 0, sum(talk), sum(hold), sum(wrap_up)
-from raw.call_list
-where result = 'answered'
-group by agent, answered::date;
+
+select agent as agent_id, 'talk' as state, null as reason, answered as started_at, ended as ended_at from followed
+union all
+select agent, 'unknown', null, free_since, answered from followed where free_since < answered;
+
+insert into marts.fct_agent_states (
+    agent_key, started_at, ended_at, business_date, state, reason, source, state_seconds, is_end_inferred,
+    is_log_in_known
+)
+select
+    agent_id, started_at, ended_at, {day}, state, reason, case state when 'talk' then 'calls' end,
+    extract(epoch from ended_at - started_at), false, false
+from states;
+
+with pieces as (
+    select
+        agent_key, state, interval_start_at,
+        extract(epoch from
+            least(ended_at, interval_start_at + interval '30 minutes') - greatest(started_at, interval_start_at)
+        ) as seconds
+    from (
+        select
+            *,
+            date_bin('30 minutes', started_at, timestamptz '2000-01-01') as first_at,
+            date_bin('30 minutes', ended_at - interval '1 second', timestamptz '2000-01-01') as last_at
+        from marts.fct_agent_states
+        where state <> 'unknown'
+    ) as states
+    cross join lateral generate_series(first_at, last_at, interval '30 minutes') as interval_start_at
+),
+
+seconds as (
+    select
+        agent_key, interval_start_at, sum(seconds) as logged_in,
+        sum(seconds) filter (where state = 'available') as available,
+        sum(seconds) filter (where state = 'ringing') as ringing,
+        sum(seconds) filter (where state = 'talk') as talk, sum(seconds) filter (where state = 'away') as away
+    from pieces
+    group by agent_key, interval_start_at
+),
+
+counts as (
+    select
+        agent_id as agent_key, date_bin('30 minutes', at, timestamptz '2000-01-01') as interval_start_at,
+        count(*) filter (where what = 'offered') as offered, count(*) filter (where what = 'answered') as answered,
+        count(*) filter (where what = 'missed') as missed, count(*) filter (where what = 'handled') as handled
+    from (
+        select agent as agent_id, answered as offered_at, answered as answered_at, ended as ended_at, result as outcome
+        from raw.call_list
+        where result = 'answered'
+    ) as legs
+    cross join lateral (
+        values
+        ('offered', offered_at), ('answered', answered_at),
+        (case outcome when 'answered' then 'handled' else 'missed' end, ended_at)
+    ) as moment (what, at)
+    where at is not null
+    group by agent_id, date_bin('30 minutes', at, timestamptz '2000-01-01')
+)
+
+insert into marts.fct_agent_intervals (
+    agent_key, interval_start_at, business_date, offered_count, answered_count, missed_count, handled_count,
+    logged_in_seconds, available_seconds, ringing_seconds, talk_seconds, hold_seconds, after_call_seconds,
+    away_seconds
+)
+select
+    agent_key, interval_start_at, {day}, coalesce(offered, 0), coalesce(answered, 0), coalesce(missed, 0),
+    coalesce(handled, 0), null, null,
+    coalesce(ringing, 0), coalesce(talk, 0), 0, 0, coalesce(away, 0)
+from seconds
+full join counts using (agent_key, interval_start_at);
+
+insert into marts.fct_agent_days (
+    agent_key, business_date, answered_count, missed_count, talk_seconds, hold_seconds, after_call_seconds,
+    ringing_seconds, away_seconds
+)
+select agent_key, business_date, sum(answered_count), 0, sum(talk_seconds), sum(hold_seconds), 0, 0, 0
+from marts.fct_agent_intervals
+group by agent_key, business_date;

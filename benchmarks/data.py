@@ -6,11 +6,13 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
+from heapq import heappop, heappush
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import yaml
+from numpy.typing import NDArray
 
 from callhouse.settings import PROJECT, Settings
 from callhouse.simulate import Plan, simulate
@@ -146,7 +148,7 @@ def _calls(draw: np.random.Generator, first: int, size: int) -> Any:
             "customer_no": draw.integers(1, 300_000, size),
             "channel": "voice",
             "queue": draw.choice(["sales", "service", "complaints"], size, p=[0.38, 0.5, 0.12]),
-            "agent": pandas.Series(draw.integers(1001, 9001, size)).where(is_answered).astype("Int64"),
+            "agent": pandas.Series(_agents(answered, ended)).where(is_answered).astype("Int64"),
             **{
                 name: pandas.Series(midnight + seconds).where(seconds >= 0) for name, seconds in times.items()
             },
@@ -159,3 +161,15 @@ def _calls(draw: np.random.Generator, first: int, size: int) -> Any:
         },
         columns=list(CALL_COLUMNS),
     )
+
+
+def _agents(begins: NDArray[np.int64], ends: NDArray[np.int64]) -> list[int]:
+    """For each call the agent who has been free the longest, so that nobody has two calls at once."""
+    agents = [0] * len(begins)
+    free: list[tuple[int, int]] = []  # from when on, who
+    for call in np.argsort(begins, kind="stable").tolist():
+        is_free = free and free[0][0] <= begins[call]
+        agent = heappop(free)[1] if is_free else 1001 + len(free)
+        agents[call] = agent
+        heappush(free, (int(ends[call]), agent))
+    return agents

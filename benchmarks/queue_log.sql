@@ -19,7 +19,7 @@ select
     fields[8] as data3,
     fields[9] as data4
 from raw.lines, string_to_array(line, '|') as fields
-where fields[5] not in ('DID', 'QUEUESTART', 'RINGCANCELED');
+where fields[5] not in ('DID', 'QUEUESTART');
 
 -- A call is in one queue at a time: its visits are numbered by its entries so far.
 create temporary table visits on commit drop as
@@ -186,33 +186,121 @@ select
 from marts.fct_queue_visits
 group by queue_key, interval_start_at, business_date;
 
--- This log's log-ins and pauses do not overlap, lose no end and lie within the day.
-with work as (
-    select
-        agent_id,
-        sum(extract(epoch from event_at) * case event when 'AGENTLOGOFF' then 1 when 'AGENTLOGIN' then -1 end)
-            as logged_in_seconds,
-        sum(extract(epoch from event_at) * case event when 'UNPAUSEALL' then 1 when 'PAUSEALL' then -1 end)
-            as paused_seconds
+-- One after the other: who is logged in and neither rings, talks nor pauses is available.
+create temporary table states on commit drop as
+with busy as (
+    select agent_id, 'talk' as state, null as reason, answered_at as started_at, ended_at
+    from legs
+    where outcome = 'answered'
+    union all
+    select agent_id, 'ringing', null, offered_at, coalesce(answered_at, ended_at) from legs
+    union all
+    select agent_id, 'ringing', null, event_at - make_interval(secs => round(data1::numeric / 1000)), event_at
     from events
-    where event in ('AGENTLOGIN', 'AGENTLOGOFF', 'PAUSEALL', 'UNPAUSEALL')
-    group by agent_id
+    where event = 'RINGCANCELED'
+    union all
+    select agent_id, 'away', reason, event_at, ended_at
+    from (
+        select
+            agent_id, event, min(data1) as reason, event_at,
+            lead(event_at) over (partition by agent_id order by event_at) as ended_at
+        from events
+        where event in ('PAUSE', 'UNPAUSE')
+        group by agent_id, event, event_at
+    ) as pauses
+    where event = 'PAUSE'
+    union all
+    select agent_id, null, null, event_at, event_at from events where event in ('AGENTLOGIN', 'AGENTLOGOFF')
 ),
 
-talks as (
-    select
-        agent_id, count(*) filter (where outcome = 'answered') as answered_count,
-        count(*) filter (where outcome = 'missed') as missed_count, sum(talk_seconds) as talk_seconds
-    from legs
-    group by agent_id
+followed as (
+    select *, lag(ended_at) over (partition by agent_id order by started_at, ended_at) as free_since
+    from busy
+    where state is null or started_at < ended_at
 )
 
-insert into marts.fct_agent_days (
-    agent_key, business_date, answered_count, missed_count, talk_seconds, hold_seconds,
-    after_call_seconds, logged_in_seconds, paused_seconds, scheduled_seconds, present_seconds
+select agent_id, state, reason, started_at, ended_at from busy where started_at < ended_at
+union all
+select agent_id, 'available', null, free_since, started_at from followed where free_since < started_at;
+
+insert into marts.fct_agent_states (
+    agent_key, started_at, ended_at, business_date, state, reason, source, state_seconds, is_end_inferred,
+    is_log_in_known
 )
 select
-    agent_id, {day}, coalesce(answered_count, 0), coalesce(missed_count, 0), coalesce(talk_seconds, 0), 0, 0,
-    coalesce(logged_in_seconds, 0), coalesce(paused_seconds, 0), null, null
-from work
-full join talks using (agent_id);
+    agent_id, started_at, ended_at, {day}, state, reason, 'pbx',
+    extract(epoch from ended_at - started_at), false, true
+from states;
+
+with pieces as (
+    select
+        agent_key, state, interval_start_at,
+        extract(epoch from
+            least(ended_at, interval_start_at + interval '30 minutes') - greatest(started_at, interval_start_at)
+        ) as seconds
+    from (
+        select
+            *,
+            date_bin('30 minutes', started_at, timestamptz '2000-01-01') as first_at,
+            date_bin('30 minutes', ended_at - interval '1 second', timestamptz '2000-01-01') as last_at
+        from marts.fct_agent_states
+        where state <> 'unknown'
+    ) as states
+    cross join lateral generate_series(first_at, last_at, interval '30 minutes') as interval_start_at
+),
+
+seconds as (
+    select
+        agent_key, interval_start_at, sum(seconds) as logged_in,
+        sum(seconds) filter (where state = 'available') as available,
+        sum(seconds) filter (where state = 'ringing') as ringing,
+        sum(seconds) filter (where state = 'talk') as talk, sum(seconds) filter (where state = 'away') as away
+    from pieces
+    group by agent_key, interval_start_at
+),
+
+counts as (
+    select
+        agent_id as agent_key, date_bin('30 minutes', at, timestamptz '2000-01-01') as interval_start_at,
+        count(*) filter (where what = 'offered') as offered, count(*) filter (where what = 'answered') as answered,
+        count(*) filter (where what = 'missed') as missed, count(*) filter (where what = 'handled') as handled
+    from legs
+    cross join lateral (
+        values
+        ('offered', offered_at), ('answered', answered_at),
+        (case outcome when 'answered' then 'handled' else 'missed' end, ended_at)
+    ) as moment (what, at)
+    where at is not null
+    group by agent_id, date_bin('30 minutes', at, timestamptz '2000-01-01')
+)
+
+insert into marts.fct_agent_intervals (
+    agent_key, interval_start_at, business_date, offered_count, answered_count, missed_count, handled_count,
+    logged_in_seconds, available_seconds, ringing_seconds, talk_seconds, hold_seconds, after_call_seconds,
+    away_seconds
+)
+select
+    agent_key, interval_start_at, {day}, coalesce(offered, 0), coalesce(answered, 0), coalesce(missed, 0),
+    coalesce(handled, 0), coalesce(logged_in, 0), coalesce(available, 0),
+    coalesce(ringing, 0), coalesce(talk, 0), 0, 0, coalesce(away, 0)
+from seconds
+full join counts using (agent_key, interval_start_at);
+
+-- This log's pauses do not overlap, lose no end and lie within the day.
+insert into marts.fct_agent_days (
+    agent_key, business_date, answered_count, missed_count, talk_seconds, hold_seconds, after_call_seconds,
+    ringing_seconds, away_seconds, available_seconds, logged_in_seconds, paused_seconds
+)
+select
+    agent_key, business_date, sum(answered_count), sum(missed_count), sum(talk_seconds), 0, 0, sum(ringing_seconds),
+    sum(away_seconds), sum(available_seconds), sum(logged_in_seconds), coalesce(max(paused_seconds), 0)
+from marts.fct_agent_intervals
+left join (
+    select
+        agent_id as agent_key,
+        sum(extract(epoch from event_at) * case event when 'UNPAUSEALL' then 1 else -1 end) as paused_seconds
+    from events
+    where event in ('PAUSEALL', 'UNPAUSEALL')
+    group by agent_id
+) as pauses using (agent_key)
+group by agent_key, business_date;
