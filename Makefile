@@ -16,6 +16,9 @@ endif
 DEMO_FROM := 2025-03-03
 DEMO_TO := 2025-03-10
 
+# Files stay together: what a file's tests share is made once.
+PROCESSES := --numprocesses auto --maxprocesses 4 --dist loadfile
+
 ##@ Start here
 .PHONY: help
 help: ## this list
@@ -45,12 +48,12 @@ down: ## stop what `make up` and `make demo` started; data stays
 install: .venv/.dev ## the virtual environment .venv with everything for development (PYTHON=python3.13 chooses)
 
 .PHONY: test
-test: .venv/.dev ## the tests
-	@$(BIN)/python -m pytest
+test: .venv/.dev ## the tests, in as many processes as there are cores (at most 4), each with a database server
+	@$(BIN)/python -m pytest $(PROCESSES)
 
 .PHONY: test-long
 test-long: .venv/.dev ## the tests that take minutes
-	@$(BIN)/python -m pytest -m long
+	@$(BIN)/python -m pytest -m long $(PROCESSES)
 
 .PHONY: lint
 lint: .venv/.dev ## ruff, mypy, sqlfluff and dbt-bouncer
