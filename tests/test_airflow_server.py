@@ -98,7 +98,7 @@ def test_keys_and_password_are_made_once_for_the_owner_only(settings: Settings) 
 
 
 def started(settings: Settings) -> airflow_server.AirflowStatus:
-    """What `callhouse up` does, in a new process like it: Airflow keeps to the home it was first imported with."""
+    """`callhouse up` in a new process: Airflow keeps to the home it was first imported with."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         return pool.submit(airflow_server.start, settings).result()
 

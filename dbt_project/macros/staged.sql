@@ -11,7 +11,7 @@
 
   Config:
     affects      SQL giving the business dates a row touches, as a query over `changed` (rows inserted or
-                 replaced); default: its business_date
+                 replaced) and `changed_dates` (their few dates); default: these
     same_date    true: versions of a record share their business_date (events), so only those days are searched
 #}
 {% materialization staged, adapter='postgres' %}
@@ -20,7 +20,7 @@
     {%- set changed = this.identifier ~ '__changed' -%}
     {%- set loads = staged_loads(sql) -%}
     {%- set same_date = config.get('same_date', false) -%}
-    {%- set affects = config.get('affects', 'select business_date from changed') -%}
+    {%- set affects = config.get('affects', 'select business_date from changed_dates') -%}
     {{ run_hooks(pre_hooks) }}
 
     {%- set columns = get_column_schema_from_query(sql) | rejectattr('name', 'in', technical) | list -%}
@@ -58,8 +58,13 @@
         create temporary table {{ this.identifier }}__duplicates (_load_id bigint, _line bigint) on commit drop;
 
         {# Several versions of a record in this one batch. #}
+        {# Counting distinct keys takes a fifth of the time of finding those that repeat, which seldom do. #}
         with repeated as (
-            select source, record_key from {{ fresh }} group by source, record_key having count(*) > 1
+            select source, record_key
+            from {{ fresh }}
+            where (select count(*) > count(distinct record_key) from {{ fresh }})
+            group by source, record_key
+            having count(*) > 1
         ),
         ranked as (
             select
@@ -115,10 +120,13 @@
 
         insert into {{ this }} ({{ names }}) select {{ names }} from {{ fresh }};
 
-        with changed as (
+        with changed as not materialized (
             select {{ names }} from {{ fresh }}
             union all
             select {{ names }} from {{ changed }}
+        ),
+        changed_dates as materialized (
+            select business_date from changed where business_date is not null group by business_date
         )
         insert into ops.affected_dates (business_date, reason)
         select distinct touched.business_date, 'new or changed rows in {{ this.identifier }}'

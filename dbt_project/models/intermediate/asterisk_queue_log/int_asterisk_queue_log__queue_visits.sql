@@ -1,8 +1,7 @@
 {#-
-  queue_log events → queue visits. A call may enter several queues, or one queue twice, so the events of a call and
-  queue are cut into visits at each ENTERQUEUE, at each refusal before the queue, and at each CONNECT whose entry is
-  lost. Lines of one second have no order of their own: an event that says its visit began earlier (it carries a wait
-  or a talk) stands before the entry of that second, any other after it.
+  queue_log events → queue visits. A call may enter several queues, or one twice: the events of a call and queue are
+  cut at each ENTERQUEUE, each refusal before the queue, and each CONNECT whose entry is lost. Lines of one second have
+  no order: one that says its visit began earlier (by a wait or a talk) stands before that second's entry, others after.
 -#}
 with wrap_up_lines as (
     select
@@ -139,8 +138,7 @@ restarts as (
 ),
 
 {#-
-  What is still open when the telephone system starts anew was closed by it (looked for until the end of the next
-  day, whatever dates the run covers).
+  What is still open at a restart of the telephone system was closed by it (looked for until the end of the next day).
 -#}
 closed as (
     select

@@ -5,27 +5,34 @@
   began, and the days of survey answers that came before their call.
 -#}
 {%- set affects -%}
-    select business_date from changed
+    select business_date from changed_dates
     union
     select neighbour.business_date
     from staging.stg_asterisk_queue_log__events as neighbour
     where
         neighbour.business_date between
-        (select min(business_date) - 1 from changed) and (select max(business_date) + 1 from changed)
-        and neighbour.business_date not in (select business_date from changed)
+        (select min(business_date) - 1 from changed_dates) and (select max(business_date) + 1 from changed_dates)
+        and neighbour.business_date not in (select business_date from changed_dates)
         and (neighbour.source, neighbour.call_id) in (select source, call_id from changed)
     {#- A line that says how long something lasted reaches back to its beginning, whose line may be lost. #}
     union
-    select {{ local_date('events.event_at - make_interval(secs => least(said.seconds, 86400))') }} as business_date
+    select reached.business_date
     from changed as events
     cross join lateral (
         select case
             when events.event like '%LOGOFF' then {{ queue_log_seconds('events.data2') }}
-            when events.event not in ('ABANDON', 'EXITWITHTIMEOUT', 'EXITEMPTY', 'EXITWITHKEY')
-                then coalesce({{ queue_log_seconds(queue_log_wait()) }}, 0) + coalesce({{ queue_log_seconds(queue_log_talk()) }}, 0)
+            else coalesce({{ queue_log_seconds(queue_log_wait()) }}, 0) + coalesce({{ queue_log_seconds(queue_log_talk()) }}, 0)
         end as seconds
     ) as said
-    where said.seconds > 0
+    cross join lateral (
+        select {{ local_date('events.event_at - make_interval(secs => least(said.seconds, 86400))') }} as business_date
+    ) as reached
+    where
+        events.event in (
+            'CONNECT', 'COMPLETEAGENT', 'COMPLETECALLER', 'BLINDTRANSFER', 'ATTENDEDTRANSFER', 'TRANSFER',
+            'AGENTLOGOFF', 'AGENTCALLBACKLOGOFF'
+        )
+        and reached.business_date < events.business_date
     {#- A restart closes what was open on the day before. #}
     union
     select restart.business_date - 1 as business_date
@@ -37,6 +44,10 @@
             where
                 open_call.source = restart.source
                 and open_call.business_date = restart.business_date - 1
+                {#- Names the days for the index; the line above compares them. #}
+                and open_call.business_date = any(array(
+                    select business_date - 1 from changed where event = 'QUEUESTART'
+                ))
                 and open_call.event in ('ENTERQUEUE', 'CONNECT')
                 and not exists (
                     select from staging.stg_asterisk_queue_log__events as later
@@ -70,7 +81,8 @@
                 from staging.stg_asterisk_queue_log__events
                 where
                     business_date between
-                    (select min(business_date) - 1 from changed) and (select max(business_date) + 1 from changed)
+                    (select min(business_date) - 1 from changed_dates)
+                    and (select max(business_date) + 1 from changed_dates)
                     and event in (
                         'AGENTLOGIN', 'AGENTLOGOFF', 'AGENTCALLBACKLOGIN', 'AGENTCALLBACKLOGOFF',
                         'ADDMEMBER', 'REMOVEMEMBER', 'PAUSE', 'UNPAUSE', 'PAUSEALL', 'UNPAUSEALL'
@@ -84,8 +96,8 @@
         where
             night.is_over_midnight
             and (
-                night.business_date in (select business_date from changed)
-                or night.business_date + 1 in (select business_date from changed)
+                night.business_date in (select business_date from changed_dates)
+                or night.business_date + 1 in (select business_date from changed_dates)
             )
             {#- What is still open ends with the data, so whatever is new moves its end. #}
             and (
