@@ -9,7 +9,7 @@ from datetime import date
 import psycopg
 import pytest
 
-from callhouse import runs, transform
+from callhouse import landing, postgres, raw, runs, transform
 from callhouse.errors import CallhouseError
 from callhouse.settings import Settings
 
@@ -77,3 +77,22 @@ def test_staging_again_without_new_loads_touches_nothing(
     transform.stage(settings, run)
     assert connection.execute("select count(*) from ops.affected_dates").fetchone() == (0,)
     assert connection.execute("select count(*) from ops.staged_mappings").fetchone() == (6,)
+
+
+def test_a_call_whose_mapped_number_is_empty_is_set_aside_and_stops_nothing(
+    make_settings: Callable[..., Settings],
+) -> None:
+    columns = {"call_id": "no", "started_at": "started", "outcome": "outcome"}
+    stream = {"files": ["calls.csv"], "record": "call", "columns": [*columns.values()], "map": columns}
+    settings = make_settings(sources={"pbx": {"kind": "delimited", "streams": {"calls": stream}}})
+    rows = ["no,started,outcome", "1,2026-03-02 10:00:00,answered", " ,2026-03-02 11:00:00,answered"]
+    (settings.data_dir / "calls.csv").write_text("\n".join(rows))
+    landing.extract(settings, "pbx", DAY, DAY)
+    run = runs.begin(settings, DAY, DAY, "t")
+    raw.load(settings, run)
+    transform.stage(settings, run)
+    transform.build(settings, run)
+    with postgres.connect(settings) as connection:
+        assert connection.execute("select contact_id from build.fct_contacts").fetchall() == [("1",)]
+        rejects = "select line, reason from ops.rejects"
+        assert connection.execute(rejects.encode()).fetchall() == [(3, "call_id: missing")]

@@ -229,7 +229,7 @@
             parsed.*,
             nullif(concat_ws('; ',
                 {%- for name, field in definition.fields.items() if name in map or field.required %}
-                {%- if field.required and field.type == 'text' %}
+                {%- if field.type == 'text' and (field.required or name in ('call_id', 'survey_id')) %}
                 case when coalesce({{ name }}, '') = '' then '{{ name }}: missing' end,
                 {%- elif field.required %}
                 case when {{ name }} is null then case when coalesce(_text_{{ name }}, '') = '' then '{{ name }}: missing'
