@@ -570,6 +570,24 @@ def test_a_later_answer_restates_only_the_dates_of_what_it_knows_more_of(
     ]
 
 
+def test_a_talk_over_midnight_counts_on_both_days_each_built_alone(
+    make_settings: Callable[..., Settings],
+) -> None:
+    centre = make_settings(sources=FILES, centre={"time_zone": "UTC"})
+    over_midnight = {"segmentStart": at("23:59:30"), "segmentEnd": at("00:02:00", TOMORROW)}
+    talk = party("agent", segment("interact", "23:59:30", None) | over_midnight, user="1001")
+    told = conversation("late", "23:59:00", None, queued("23:59:00", "23:59:30"), talk)
+    told |= {"conversationEnd": at("00:02:00", TOMORROW)}
+    write(centre.data_dir / "genesys" / "conversations-1.json", {"conversations": [told], "totalHits": 1})
+    seconds = {}
+    for day in (DAY, TOMORROW):
+        build(centre, day, day)
+        query(centre, "delete from ops.affected_dates")
+        talked = "select sum(talk_seconds) from build.fct_agent_days where business_date = %s"
+        ((seconds[day],),) = query(centre, talked, day)
+    assert seconds == {DAY: 30, TOMORROW: 120}
+
+
 # -- the truth ---------------------------------------------------------------------------------------------
 
 

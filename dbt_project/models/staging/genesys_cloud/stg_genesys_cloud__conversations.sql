@@ -4,7 +4,8 @@
     )
 }}
 {#- An answer holds many conversations; each is a row, whole. A later answer knows more of one that was not
-    over: the version is the newest instant a conversation tells of. It touches every date it has a segment on. -#}
+    over: the version is the newest instant a conversation tells of. It touches every date from its start to its
+    last segment's end. -#}
 with documents as (
     {{ documents_of('genesys_cloud', 'conversations') }}
 ),
@@ -84,7 +85,8 @@ told as (
         _line,
         position,
         max(told_at) as newest_at,
-        array_agg(distinct told_on) filter (where name = 'segmentStart') as dates
+        array_agg(distinct told_on) filter (where name = 'segmentStart') as dates,
+        max(told_on) filter (where name = 'segmentEnd') as last_date
     from (
         select
             *,
@@ -112,7 +114,19 @@ select
             else judged.customer_session ->> 'ani'
         end from '^(?:tel:|sip:)?([^@;]+)'
     ) as customer_number,
-    coalesce(told.dates, array[{{ local_date('judged.started_at') }}]) as dates,
+    {#- A talk over midnight goes on the next day, on which no segment begins. #}
+    array(
+        select {{ local_date('judged.started_at') }}
+        union
+        select unnest(told.dates)
+        union
+        select touched::date
+        from generate_series(
+            {{ local_date('judged.started_at') }},
+            least(coalesce(told.last_date, '-infinity'), {{ local_date('judged.started_at') }} + 31),
+            '1 day'
+        ) as touched
+    ) as dates,
     judged.conversation,
     judged._load_id,
     judged._line,
