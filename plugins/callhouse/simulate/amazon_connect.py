@@ -163,9 +163,11 @@ class AmazonConnect(Observer):
         elif visit.outcome != "abandoned":
             reason = "CONTACT_FLOW_DISCONNECT"
         exit_reason = "callback" if visit.outcome == "called_back" else visit.reason
-        started_at = visit.entered_at - call.arrival.ivr_seconds
+        method, started_at = "INBOUND", visit.entered_at - call.arrival.ivr_seconds
         if before is not None:
-            started_at = before.legs[-1].ended_at or visit.entered_at
+            method = "TRANSFER" if before.outcome == "answered" else "QUEUE_TRANSFER"
+            talked_until = before.legs[-1].ended_at if method == "TRANSFER" else None
+            started_at = talked_until or visit.entered_at
         follower = call.visits[number + 1] if number + 1 < len(call.visits) else None
         updated_at = max(free_at, ended_at) + 60
         return {
@@ -181,7 +183,7 @@ class AmazonConnect(Observer):
             "DisconnectReason": reason,
             "DisconnectTimestamp": utc(ended_at),
             "InitialContactId": call.contact_id if before else None,
-            "InitiationMethod": "TRANSFER" if before else "INBOUND",
+            "InitiationMethod": method,
             "InitiationTimestamp": utc(started_at),
             "InstanceARN": INSTANCE,
             "LastUpdateTimestamp": utc(updated_at),
