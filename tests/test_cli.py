@@ -9,14 +9,16 @@ import os
 import re
 import subprocess
 import sys
-from datetime import date
+from collections.abc import Callable
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
 
-from callhouse import console
+from callhouse import console, landing, raw
 from callhouse.errors import (
     CallhouseError,
     ConfigError,
@@ -27,7 +29,7 @@ from callhouse.errors import (
 )
 from callhouse.settings import Settings
 
-COMMANDS = ("up", "down", "status", "run", "backfill", "sql", "report", "doctor", "simulate")
+COMMANDS = ("up", "down", "status", "run", "backfill", "sql", "report", "doctor", "simulate", "rejects")
 
 
 def callhouse(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
@@ -201,3 +203,62 @@ def test_a_run_of_days_is_told_as_one_range() -> None:
     days = [date(1999, 1, 30), date(1999, 1, 31), date(1999, 2, 1), date(1999, 2, 3)]
     assert console.ranges(days) == "1999-01-30 … 1999-02-01, 1999-02-03"
     assert console.ranges([]) == ""
+
+
+@pytest.fixture
+def with_rejects(make_settings: Callable[..., Settings]) -> Settings:
+    """A centre of which two files were loaded and three rows set aside."""
+    cases = {"files": ["cases*.csv"], "columns": ["no", "phone"], "encoding": "utf-8"}
+    made = make_settings(sources={"crm": {"kind": "delimited", "streams": {"cases": cases}}})
+    (made.data_dir / "cases1.csv").write_bytes(b"no,phone\n1,+4420\n2\n3,\x1b[2J,9\n")
+    (made.data_dir / "cases2.csv").write_bytes(b"no,phone\n4,\xe9\n")
+    landing.extract(made, "crm", date(2025, 3, 3), date(2025, 3, 3))
+    raw.load(made)
+    return made
+
+
+def test_rejects_are_counted_in_a_table_that_aligns_and_shows_no_bytes(with_rejects: Settings) -> None:
+    done = callhouse("rejects", "list")
+    today = datetime.now(ZoneInfo(with_rejects.time_zone)).date()
+    assert done.stdout.splitlines() == [
+        "stream      stage   reason                                        rows   files   last",
+        "─" * 91,
+        f"crm.cases   load    not valid utf-8                                  1       1   {today}",
+        f"crm.cases   load    wrong number of fields: expected 2, found 1      1       1   {today}",
+        f"crm.cases   load    wrong number of fields: expected 2, found 3      1       1   {today}",
+    ]
+    counted = json.loads(callhouse("rejects", "list", "--reason", "utf", "--json").stdout)["rejects"]
+    assert [(each["source"], each["reason"], each["row_count"]) for each in counted] == [
+        ("crm", "not valid utf-8", 1)
+    ]
+    assert callhouse("rejects", "list", "--source", "pbx").stdout == "No row is set aside.\n"
+
+
+def test_the_lines_of_rejects_are_shown_escaped_when_asked_for(with_rejects: Settings) -> None:
+    done = callhouse("rejects", "list", "--lines", "--load", "1")
+    assert [line.split()[-1] for line in done.stdout.splitlines()[2:]] == ["2", r"3,\x1b[2J,9"]
+    lines = json.loads(callhouse("rejects", "list", "--lines", "--limit", "2", "--json").stdout)["rejects"]
+    assert [(line["file"], line["line"], line["row"]) for line in lines] == [
+        ("cases1.csv", 3, "2"),
+        ("cases1.csv", 4, r"3,\x1b[2J,9"),
+    ]
+
+
+def test_rejects_are_replayed_when_it_is_said_which_and_a_failure_ends_with_3(
+    with_rejects: Settings,
+) -> None:
+    assert error_of(callhouse("rejects", "replay", "--json"))["what"] == "which rejects?"
+    config = with_rejects.config_dir / "sources.yml"
+    config.write_text(config.read_text(encoding="utf-8").replace("utf-8", "latin-1"), encoding="utf-8")
+    done = callhouse("rejects", "replay", "--reason", "not valid")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        "load   file                   rows in   passed now   set aside",
+        "─" * 71,
+        "   2   crm.cases cases2.csv         1            1           0   loaded",
+    ]
+    config.write_text(config.read_text(encoding="utf-8").replace("'no'", "number"), encoding="utf-8")
+    done = callhouse("rejects", "replay", "--all", "--json")
+    assert done.returncode == 3
+    (load,) = json.loads(done.stdout)["loads"]
+    assert load["state"] == "failed" and "the header lacks `number`" in load["message"]

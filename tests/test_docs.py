@@ -10,6 +10,7 @@ import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -118,12 +119,20 @@ def test_the_pictures_are_small() -> None:
 
 def commands() -> dict[str, set[str]]:
     """The command's subcommands with their options; the empty name holds the options before them."""
-    group = typer.main.get_command(command.app)
-    found = {name: group.commands[name] for name in group.commands} | {"": group}  # type: ignore[attr-defined]
     return {
         name: {option for parameter in each.params for option in (*parameter.opts, *parameter.secondary_opts)}
-        for name, each in found.items()
+        for name, each in subcommands().items()
     }
+
+
+def subcommands() -> dict[str, Any]:
+    """The commands by name, those of a group by both words; the empty name is the command itself."""
+    group: Any = typer.main.get_command(command.app)
+    found = {"": group}
+    for name, each in group.commands.items():
+        inner = getattr(each, "commands", {})
+        found |= {f"{name} {word}": inner[word] for word in inner} or {name: each}
+    return found
 
 
 def shell_lines(page: Path) -> Iterator[str]:
@@ -158,7 +167,7 @@ def test_every_command_that_a_page_names_exists_with_its_options(page: Path) -> 
             if word.startswith("-"):
                 assert word.split("=")[0] in known[name] | {"--help"}, line
             elif not name and not (position and words[position - 1].startswith("--")):
-                name = word
+                name = word if word in known else " ".join(words[position : position + 2])
                 assert name in known, line
 
 
@@ -168,8 +177,7 @@ def test_every_option_that_the_readme_names_by_itself_exists() -> None:
 
 
 def test_the_readme_lists_every_command() -> None:
-    group = typer.main.get_command(command.app)
-    visible = {f"`callhouse {name}`" for name, each in group.commands.items() if not each.hidden}  # type: ignore[attr-defined]
+    visible = {f"`callhouse {name}`" for name, each in subcommands().items() if name and not each.hidden}
     assert set(first_cells(section(README, "## The command").split("**Exit codes**")[0])) == visible
 
 

@@ -1,11 +1,11 @@
 {#
   Materialization of every staging table: takes the rows of loads not staged yet, sets aside what cannot be
   used, keeps the newest version of each record, and notes which business dates the news touches: all in one
-  transaction, in work proportional to what is new.
+  transaction, in work proportional to what is new. A load that was replayed first takes back what it had brought.
 
   The model's rows carry: source, stream, record_key, record_hash, version_at, business_date, _load_id, _line,
   and _reject_reason / _raw for rows to set aside. Equal rows (same key, same hash) are duplicates; of unequal
-  rows with one key the newest version stays, or, where the source states no version, the one loaded last.
+  rows with one key the newest version stays, or, where the source states no version, the one that landed last.
   A line may become several rows (a document holds many records): it counts once, as rejected when any of them is,
   as a duplicate when all that are left are.
 
@@ -19,6 +19,7 @@
     {%- set fresh = this.identifier ~ '__fresh' -%}
     {%- set changed = this.identifier ~ '__changed' -%}
     {%- set loads = staged_loads(sql) -%}
+    {%- set replayed = replayed_loads(loads) -%}
     {%- set same_date = config.get('same_date', false) -%}
     {%- set affects = config.get('affects', 'select business_date from changed_dates') -%}
     {{ run_hooks(pre_hooks) }}
@@ -47,6 +48,13 @@
     {% endcall %}
 
     {% call statement('main') %}
+        {%- if replayed %}
+        with replaced as (
+            delete from {{ this }} where _load_id = any('{ {{- replayed | join(',') -}} }') returning *
+        )
+        insert into {{ changed }} select * from replaced;
+        {%- endif %}
+
         delete from ops.rejects where stage = 'staging' and load_id = any('{ {{- loads | join(',') -}} }');
         with set_aside as (
             delete from {{ fresh }} where _reject_reason is not null returning *
@@ -54,6 +62,16 @@
         insert into ops.rejects (load_id, source, stream, stage, line, bytes, reason)
         select _load_id, source, stream, 'staging', _line, convert_to(_raw, 'UTF8'), _reject_reason
         from set_aside;
+        {%- if replayed %}
+
+        {# What fails again has not been replayed with success. #}
+        delete from ops.replayed_rejects as before
+        using ops.rejects as again
+        where
+            before.load_id = any('{ {{- replayed | join(',') -}} }')
+            and before.load_id = again.load_id
+            and before.line = again.line;
+        {%- endif %}
 
         create temporary table {{ this.identifier }}__duplicates (_load_id bigint, _line bigint) on commit drop;
 
@@ -102,6 +120,7 @@
                 stored.record_hash = fresh.record_hash
                 or stored.version_at > fresh.version_at
                 or (stored.version_at is not null and fresh.version_at is null)
+                or (stored.version_at is not distinct from fresh.version_at and stored._load_id > fresh._load_id)
         ),
         removed as (
             delete from {{ fresh }} as fresh using known where fresh.ctid = known.row_id
@@ -174,4 +193,13 @@
         {%- do loads.extend(batch.split()) -%}
     {%- endfor -%}
     {{ return(loads | unique | list) }}
+{% endmacro %}
+
+{# Those of the loads that were staged before and have been done anew since. #}
+{% macro replayed_loads(loads) %}
+    {%- if not loads -%}{{ return([]) }}{%- endif -%}
+    {%- set query -%}
+        select load_id from ops.loads where load_id in ({{ loads | join(', ') }}) and replayed_at is not null
+    {%- endset -%}
+    {{ return(run_query(query).columns[0].values() | list) }}
 {% endmacro %}

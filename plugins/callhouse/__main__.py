@@ -5,19 +5,21 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo
 
 import typer
 
-from callhouse.errors import CallhouseError, ConfigError
+from callhouse.errors import CallhouseError, ConfigError, SourceError
 from callhouse.settings import PROJECT, Settings, load_settings
 
 if TYPE_CHECKING:
     from callhouse.orchestration import RunSummary
+    from callhouse.rejects import Chosen
 
 EXIT_CODES = (
     "[bold]Exit codes[/]: 0 done · 1 unexpected · 2 usage or configuration · 3 a source · "
@@ -35,10 +37,32 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+
+class Stage(StrEnum):
+    """Where a row was set aside."""
+
+    LOAD = "load"
+    STAGING = "staging"
+
+
+rejects_app = typer.Typer(
+    help="Rows that were set aside: count them, look at them, send them through again after a fix.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+)
+app.add_typer(rejects_app, name="rejects")
+
 Json = Annotated[bool, typer.Option("--json", help="Answer and errors as one JSON document on stdout.")]
 Day = Annotated[str | None, typer.Option(metavar="YYYY-MM-DD")]
 From = Annotated[str | None, typer.Option("--from", metavar="DATE", help="First business date.")]
 To = Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last business date.")]
+OfSource = Annotated[str | None, typer.Option("--source", help="Of this source.")]
+OfStream = Annotated[str | None, typer.Option("--stream", help="Of this stream.")]
+OfStage = Annotated[Stage | None, typer.Option("--stage", help="No record (load), or not usable (staging).")]
+OfReason = Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="With this in the reason.")]
+OfLoad = Annotated[int | None, typer.Option("--load", metavar="NUMBER", help="Of this load.")]
+SetAsideFrom = Annotated[str | None, typer.Option("--from", metavar="DATE", help="Set aside on or after.")]
+SetAsideTo = Annotated[str | None, typer.Option("--to", metavar="DATE", help="Set aside on or before.")]
 
 
 @dataclass(frozen=True)
@@ -354,6 +378,116 @@ def simulate(
     made = f"{summary.calls} calls, {summary.agents} agents, {summary.files} files"
     console.out().print(f"{first} to {last}: {made} in {target}")
     console.out().print(f"Next: callhouse run --from {first} --to {last}")
+
+
+@rejects_app.command("list")
+def list_rejects(
+    context: typer.Context,
+    source: OfSource = None,
+    stream: OfStream = None,
+    stage: OfStage = None,
+    reason: OfReason = None,
+    load: OfLoad = None,
+    date_from: SetAsideFrom = None,
+    date_to: SetAsideTo = None,
+    show_lines: Annotated[
+        bool, typer.Option("--lines", help="The rows themselves, with their bytes: personal data.")
+    ] = False,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many rows.")] = 100,
+    as_json: Json = False,
+) -> None:
+    """Rows that were set aside, counted by reason; --lines shows them one by one."""
+    from callhouse import console, rejects
+
+    settings = context.obj.settings()
+    chosen = _chosen(source, stream, stage, reason, load, date_from, date_to)
+    if show_lines:
+        found = rejects.lines(settings, chosen, limit)
+        columns = ("load", "file", "line", "stage", "reason", "row")
+        rows: list[tuple[Any, ...]] = [
+            (each.load_id, f"{each.source}.{each.stream} {each.file}", each.line, each.stage, each.reason,
+             each.shown) for each in found
+        ]  # fmt: skip
+        answer = [
+            {key: value for key, value in asdict(each).items() if key != "content"} | {"row": each.shown}
+            for each in found
+        ]
+    else:
+        counted = rejects.reasons(settings, chosen)
+        columns = ("stream", "stage", "reason", "rows", "files", "last")
+        zone = ZoneInfo(settings.time_zone)
+        rows = [
+            (f"{each.source}.{each.stream}", each.stage, each.reason, each.row_count, each.file_count,
+             each.last_at.astimezone(zone).date()) for each in counted
+        ]  # fmt: skip
+        answer = [asdict(each) for each in counted]
+    if as_json:
+        console.print_json({"rejects": answer})
+    elif rows:
+        console.show_table(columns, rows)
+    else:
+        console.out().print("No row is set aside.")
+
+
+@rejects_app.command("replay")
+def replay_rejects(
+    context: typer.Context,
+    source: OfSource = None,
+    stream: OfStream = None,
+    stage: OfStage = None,
+    reason: OfReason = None,
+    load: OfLoad = None,
+    date_from: SetAsideFrom = None,
+    date_to: SetAsideTo = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every load that has rejects.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Load the files of chosen rejects anew, after the mapping, the configuration or the code was mended."""
+    from callhouse import console, rejects
+
+    settings = context.obj.settings()
+    chosen = _chosen(source, stream, stage, reason, load, date_from, date_to)
+    if chosen == rejects.Chosen() and not everything:
+        raise ConfigError(
+            "which rejects?",
+            where="callhouse rejects replay",
+            do="name a --source, --stream, --stage, --reason, --load or dates, or --all",
+        )
+    steps = console.Steps(quiet=as_json)
+    steps("replay")
+    try:
+        done = rejects.replay(settings, chosen)
+    finally:
+        steps.close()
+    if as_json:
+        console.print_json(done)
+    elif done.loads:
+        rows = [
+            (each.load_id, f"{each.source}.{each.stream} {each.file}", each.rows_in, each.passed,
+             each.rejected, each.message or each.state) for each in done.loads
+        ]  # fmt: skip
+        console.show_table(("load", "file", "rows in", "passed now", "set aside", ""), rows)
+        if done.dates:
+            print(f"Waiting for the next run: {console.ranges(done.dates)}")
+    else:
+        console.out().print("No row is set aside: nothing to replay.")
+    if any(each.state == "failed" for each in done.loads):
+        raise typer.Exit(SourceError.exit_code)
+
+
+def _chosen(
+    source: str | None,
+    stream: str | None,
+    stage: Stage | None,
+    reason: str | None,
+    load: int | None,
+    date_from: str | None,
+    date_to: str | None,
+) -> Chosen:
+    from callhouse.rejects import Chosen
+
+    first, last = (_date(text) if text else None for text in (date_from, date_to))
+    return Chosen(source, stream, stage and stage.value, reason, load, first, last)
 
 
 @app.command(hidden=True)

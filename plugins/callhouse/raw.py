@@ -2,7 +2,7 @@
 
 Each landing file is one transaction: its rows, its rejects and the end of its ``ops.loads`` row are there
 together or not at all, so a load killed half-way is simply done again. ``rows_in = rows_loaded +
-rows_rejected``.
+rows_rejected``. `reload` does a finished load anew, also in one transaction.
 
 Empty text stays empty text; a field the file does not have is NULL. ``_line`` is the physical line (the row
 in a spreadsheet) at which the record begins, ``_extra`` holds undeclared columns as ``{name: value}``.
@@ -68,7 +68,8 @@ class _Job:
     stream: Stream
     path: Path
     load_id: int
-    block_size: int
+    block_size: int = files.BLOCK
+    is_replay: bool = False
 
 
 def load(settings: Settings, run_id: int | None = None, *, block_size: int = files.BLOCK) -> list[LoadResult]:
@@ -102,6 +103,45 @@ def load(settings: Settings, run_id: int | None = None, *, block_size: int = fil
                     )
                     results.append(_load_file(job, waiting["original_name"]))
     return results
+
+
+def reload(
+    settings: Settings, connection: psycopg.Connection[Any], load_id: int, *, block_size: int = files.BLOCK
+) -> LoadResult:
+    """Do a finished load anew from its landing file, as declared now: its rows and rejects are replaced.
+
+    The load keeps its number, and with it its place among the versions of a record. It is to be staged
+    again. When the file cannot be loaded any more, everything stays as it was and the result says why.
+
+    Args:
+        connection: the owner's, in autocommit: the loading role may not take anything back. The caller holds
+            the locks of the source's loads and of the warehouse.
+
+    Raises:
+        SourceError: there is no such finished load.
+        WarehouseError: the database refuses.
+    """
+    with connection.cursor(row_factory=psycopg.rows.dict_row) as cursor:
+        found = cursor.execute(
+            """
+            select source, stream, path, original_name
+            from ops.loads inner join ops.landing_files using (landing_id, source, stream)
+            where load_id = %s and state in ('loaded', 'staged')
+            """,
+            (load_id,),
+        ).fetchone()
+    if found is None:
+        raise SourceError(f"there is no finished load {load_id}", where="ops.loads", do="name one of those")
+    source = settings.sources.get(found["source"])
+    stream = streams_of(source).get(found["stream"]) if source else None
+    if stream is None:
+        message = "the stream is no longer declared in sources.yml"
+        return LoadResult(
+            load_id, found["source"], found["stream"], found["original_name"], "failed", message=message
+        )
+    path = settings.landing_dir / found["path"]
+    job = _Job(connection, stream, path, load_id, block_size, is_replay=True)
+    return _load_file(job, found["original_name"])
 
 
 def raise_failures(results: list[LoadResult]) -> None:
@@ -166,6 +206,8 @@ def _load_file(job: _Job, original_name: str) -> LoadResult:
         with job.connection.transaction():
             tally = _Tally()
             _create_table(job)
+            if job.is_replay:
+                _take_back(job)
             if job.path.stat().st_size == 0:
                 tally.remark = "0 rows: the file is empty"
             elif files.is_spreadsheet(job.path):
@@ -185,11 +227,14 @@ def _load_file(job: _Job, original_name: str) -> LoadResult:
                 bool(tally.extra),
                 _message(tally),
             )
-            _finish(job.connection, result)
+            _finish(job.connection, result, is_replay=job.is_replay)
+            if job.is_replay:
+                _forget_failed_again(job)
     except (SourceError, OSError, psycopg.DataError) as error:
         message = _reason(error)
         result = LoadResult(job.load_id, stream.source, stream.name, original_name, "failed", message=message)
-        _finish(job.connection, result)
+        if not job.is_replay:
+            _finish(job.connection, result)
     except psycopg.Error as error:
         raise WarehouseError(
             f"the load of {original_name} broke off: {str(error).splitlines()[0]}",
@@ -241,13 +286,41 @@ def _message(tally: _Tally) -> str | None:
     return "; ".join(remarks) or None
 
 
-def _finish(connection: psycopg.Connection[Any], result: LoadResult) -> None:
+def _take_back(job: _Job) -> None:
+    """Remove what the load brought; its rejects stay known as replayed until they fail again."""
+    job.connection.execute(
+        sql.SQL("delete from {} where _load_id = %s").format(_table(job.stream)), (job.load_id,)
+    )
+    job.connection.execute(
+        """
+        with taken as (delete from ops.rejects where load_id = %s returning *)
+        insert into ops.replayed_rejects
+            (load_id, source, stream, stage, line, reason, rejected_at, replayed_at)
+        select load_id, source, stream, stage, line, reason, rejected_at, now() from taken
+        """,
+        (job.load_id,),
+    )
+
+
+def _forget_failed_again(job: _Job) -> None:
+    """What is set aside again was not replayed with success (staging does the same for its own)."""
+    job.connection.execute(
+        """
+        delete from ops.replayed_rejects as before using ops.rejects as again
+        where before.load_id = %s and again.load_id = before.load_id and again.line = before.line
+        """,
+        (job.load_id,),
+    )
+
+
+def _finish(connection: psycopg.Connection[Any], result: LoadResult, *, is_replay: bool = False) -> None:
     connection.execute(
         """
         update ops.loads
         set
             state = %s, rows_in = %s, rows_loaded = %s, rows_rejected = %s, rows_duplicate = 0,
-            has_extra = %s, message = %s, finished_at = clock_timestamp()
+            has_extra = %s, message = %s, finished_at = clock_timestamp(),
+            replayed_at = case when %s then now() else replayed_at end
         where load_id = %s
         """,
         (
@@ -257,6 +330,7 @@ def _finish(connection: psycopg.Connection[Any], result: LoadResult) -> None:
             result.rows_rejected,
             result.has_extra,
             result.message,
+            is_replay,
             result.load_id,
         ),
     )

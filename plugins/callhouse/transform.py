@@ -27,8 +27,10 @@ CUSTOMERS = "stg_delimited__customers"
 BUILD_LAYERS = ("intermediate", "marts", "kpis")
 
 
-def stage(settings: Settings, run_id: int) -> None:
+def stage(settings: Settings, run_id: int | None = None) -> None:
     """Raw rows of loads not staged yet → typed, deduplicated staging rows; notes the dates they touch.
+
+    ``run_id`` is None when it is done by hand, outside of a run.
 
     Raises:
         CallhouseError: a model failed; what it had begun was rolled back.
@@ -217,13 +219,20 @@ def _restage(connection: psycopg.Connection, source: str, stream: str, tables: l
         """
         with cleared as (
             delete from ops.rejects where source = %(source)s and stream = %(stream)s and stage = 'staging'
-            returning load_id
+            returning load_id, line, reason, rejected_at
+        ),
+        kept as (
+            insert into ops.replayed_rejects
+                (load_id, source, stream, stage, line, reason, rejected_at, replayed_at)
+            select load_id, %(source)s, %(stream)s, 'staging', line, reason, rejected_at, now()
+            from cleared
         ),
         counted as (
             select load_id, count(*) as rejected from cleared group by load_id
         )
         update ops.loads as load set
             state = 'loaded',
+            replayed_at = now(),
             rows_duplicate = 0,
             rows_rejected = load.rows_rejected - coalesce(counted.rejected, 0),
             rows_loaded = load.rows_in - load.rows_rejected + coalesce(counted.rejected, 0)
