@@ -6,25 +6,48 @@ from expectations.crucial import Principle, rule
 
 # The staging tables whose rows belong to a business date (customers, agents and queues belong to none).
 _STAGED = (
-    "stg_asterisk_queue_log__events",
+    "stg_amazon_connect__agent_events",
+    "stg_amazon_connect__contact_records",
+    "stg_amazon_connect__evaluations",
     "stg_asterisk_cdr__records",
     "stg_asterisk_cel__events",
+    "stg_asterisk_queue_log__events",
     "stg_delimited__calls",
     "stg_delimited__cases",
-    "stg_delimited__surveys",
-    "stg_delimited__shifts",
     "stg_delimited__punches",
+    "stg_delimited__shifts",
+    "stg_delimited__surveys",
+    "stg_freeswitch__agent_statuses",
+    "stg_freeswitch__calls",
+    "stg_genesys_cloud__conversations",
+    "stg_genesys_cloud__user_states",
 )
 
-# The newest load that brought rows of a date counts: a corrected file makes up for the broken one.
-_LOADS_OF_A_DATE = (
-    "with newest as (\n"
-    + "\n  union all ".join(
-        f"select business_date, source, stream, max(_load_id) as load_id"
-        f" from staging.{table} where business_date = any(%(dates)s) group by 1, 2, 3"
+
+def _rows_staged(dates: str, columns: str) -> str:
+    """SQL of ``columns`` per business date, source and stream, over the staged rows of ``dates``."""
+    return "\n  union all ".join(
+        f"select business_date, source, stream, {columns} from staging.{table}"
+        f" where business_date = any({dates}) group by 1, 2, 3"
         for table in _STAGED
     )
-    + """
+
+
+# The newest load that brought rows of a date counts: a corrected file makes up for the broken one. A file of
+# which no row could be used says of no date that it is its own: it counts for the last one it was asked for.
+_LOADS_OF_A_DATE = f"""
+with found as (
+  {_rows_staged("%(dates)s", "max(_load_id) as load_id")}
+  union all
+  select files.window_to, files.source, files.stream, loads.load_id
+  from ops.loads as loads
+  inner join ops.landing_files as files using (landing_id)
+  where
+    files.window_to = any(%(dates)s)
+    and loads.state = 'staged' and loads.rows_loaded = 0 and loads.rows_duplicate = 0 and loads.rows_rejected > 0
+),
+newest as (
+  select business_date, source, stream, max(load_id) as load_id from found group by 1, 2, 3
 )
 select newest.business_date,
   sum(loads.rows_in)::bigint as checked_count,
@@ -33,7 +56,6 @@ from newest
 inner join ops.loads as loads using (load_id)
 group by newest.business_date
 """
-)
 
 rule(
     "every_source_delivered",
@@ -56,6 +78,89 @@ rule(
     group by days.business_date
     """,
     remedy="Look for the source's files of that date and run its extract again; a closed day needs nothing.",
+)
+
+rule(
+    "no_row_count_has_collapsed",
+    Principle.COLLECTABLE,
+    "critical",
+    en="What arrived for the date is not far less than on the same weekday before.",
+    zh="当天到达的数据没有骤减到远低于以往同一星期几的水平。",
+    stage="staging",
+    subject="all streams",
+    # Rows of the date, for records that have one; rows delivered, for directories such as customers. A stream
+    # that delivered nothing at all is `every_source_delivered`'s business. No verdict without four weeks.
+    query=f"""
+    with declared as (
+      select * from jsonb_to_recordset(%(row_counts)s::jsonb) as declared (
+        source text, stream text, is_dated boolean, below numeric, minimum bigint, excused date[]
+      )
+    ),
+    judged as (
+      select days.business_date, declared.*, before.dates
+      from unnest(%(dates)s::date[]) as days (business_date)
+      cross join declared
+      cross join lateral (
+        select array_agg(same_weekday.business_date) as dates
+        from (
+          select distinct publications.business_date
+          from ops.publications
+          where publications.business_date between days.business_date - 70 and days.business_date - 7
+            and (days.business_date - publications.business_date) %% 7 = 0
+            and publications.business_date <> all(declared.excused)
+          order by publications.business_date desc
+          limit 4
+        ) as same_weekday
+      ) as before
+      where cardinality(before.dates) = 4 and days.business_date <> all(declared.excused)
+    ),
+    needed as (
+      select distinct unnest(dates || business_date) as business_date from judged
+    ),
+    staged as (
+      {_rows_staged("array(select business_date from needed)", "count(*) as row_count")}
+    ),
+    files as (
+      select window_from, window_to, landing_files.source, landing_files.stream, loads.rows_in
+      from ops.landing_files
+      inner join ops.loads using (landing_id)
+      where loads.state in ('loaded', 'staged')
+        and exists (select from needed where needed.business_date between window_from and window_to)
+    ),
+    counted as (
+      select *, true as is_dated from staged
+      union all
+      select window_to, source, stream, sum(rows_in), false from files group by 1, 2, 3
+    ),
+    compared as (
+      select judged.*, coalesce(today.row_count, 0) as row_count, usual.row_count as usual_count
+      from judged
+      left join counted as today using (business_date, source, stream, is_dated)
+      cross join lateral (
+        select percentile_cont(0.5) within group (order by coalesce(counted.row_count, 0)) as row_count
+        from unnest(judged.dates) as before (business_date)
+        left join counted
+          on counted.business_date = before.business_date and counted.source = judged.source
+          and counted.stream = judged.stream and counted.is_dated = judged.is_dated
+      ) as usual
+      where today.row_count > 0
+        or exists (
+          select from files
+          where files.source = judged.source and files.stream = judged.stream
+            and judged.business_date between files.window_from and files.window_to
+        )
+    )
+    select business_date, count(*) as checked_count,
+      count(*) filter (where row_count < below * usual_count) as violation_count,
+      string_agg(
+        format('%%s.%%s: %%s rows, usually %%s', source, stream, row_count, round(usual_count)), '; '
+        order by source, stream
+      ) filter (where row_count < below * usual_count) as detail
+    from compared
+    where usual_count >= minimum
+    group by business_date
+    """,
+    remedy="Have the export delivered whole; if so few rows are right, say so under `row_counts: accept:`.",
 )
 
 rule(

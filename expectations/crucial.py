@@ -26,13 +26,16 @@ The gate evaluates it from then on, `docs/rules.md` documents it (``make`` that 
 schema, referred to by its own name); all such rules of one table are evaluated in one scan. ``where``
 narrows the rows the rule speaks about. A condition that comes out as NULL counts as a violation: where a
 column may be missing, say so in ``where``. ``query`` is a whole statement for anything else; it returns
-``business_date, checked_count, violation_count`` (a date it leaves out has nothing to check).
+``business_date, checked_count, violation_count`` (a date it leaves out has nothing to check) and may add a
+``detail``, which says in words without personal data what was seen.
 
 **Parameters** either form may use (`%` itself is written `%%`): ``%(dates)s`` the run's business dates,
 ``%(date_to)s`` the run's last date, ``%(run_id)s``, ``%(time_zone)s`` the centre's zone, ``%(opens_at)s``
 and ``%(closes_at)s`` local opening hours (text, may be NULL), ``%(sources)s`` the declared sources that
 deliver dated records (text array), ``%(no_agent_markers)s`` what sources write for "no agent" (text array),
-``%(short_within_threshold)s`` whether every short-abandon limit lies within its service-level threshold.
+``%(short_within_threshold)s`` whether every short-abandon limit lies within its service-level threshold,
+``%(row_counts)s`` the streams whose row counts are watched (JSON: source, stream, is_dated, below, minimum,
+excused dates).
 """
 
 from __future__ import annotations

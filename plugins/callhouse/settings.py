@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass, field
+from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -34,11 +35,24 @@ for _key, _value in {
 
 
 @dataclass(frozen=True)
+class RowCounts:
+    """When a stream's row count has collapsed: below ``below`` times the usual one, if that is ``minimum``.
+
+    ``accepted`` are the dates on which an operator said that few rows are right, with the reason.
+    """
+
+    below: float = 0.5
+    minimum: int = 100
+    accepted: dict[date, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Source:
     """One entry of ``config/sources.yml``.
 
     ``options`` is everything the source's kind understands beside ``kind`` and ``label`` (documented in
-    the kind's module); ``streams`` maps a stream's name to its own options.
+    the kind's module); ``streams`` maps a stream's name to its own options. ``row_counts`` is None where
+    nobody is to look at them.
     """
 
     name: str
@@ -46,6 +60,7 @@ class Source:
     label: str
     time_zone: str
     options: dict[str, Any] = field(default_factory=dict)
+    row_counts: RowCounts | None = RowCounts()
 
     @property
     def streams(self) -> dict[str, dict[str, Any]]:
@@ -98,9 +113,21 @@ class Settings:
                 )
             zone = str(entry.get("time_zone", self.time_zone))
             _zone(zone, path)
-            options = {k: v for k, v in entry.items() if k not in ("kind", "label", "time_zone")}
-            sources[name] = Source(name, str(entry["kind"]), str(entry.get("label", name)), zone, options)
+            options = {
+                key: value
+                for key, value in entry.items()
+                if key not in ("kind", "label", "time_zone", "row_counts")
+            }
+            row_counts = _row_counts(entry.get("row_counts", {}), f"{path}, {name}.row_counts")
+            label = str(entry.get("label", name))
+            sources[name] = Source(name, str(entry["kind"]), label, zone, options, row_counts)
         return sources
+
+    @property
+    def holidays(self) -> frozenset[date]:
+        """Days of ``centre.yml`` on which fewer rows than usual are no surprise."""
+        where = str(self.config_dir / "centre.yml")
+        return frozenset(_day(day, f"{where}, holidays") for day in self.centre.get("holidays") or [])
 
     @cached_property
     def reports(self) -> dict[str, dict[str, Any]]:
@@ -168,6 +195,34 @@ def _read_yaml(path: Path) -> dict[str, Any]:
             "the file holds no settings", where=str(path), do="copy it from config/ and edit it"
         )
     return loaded
+
+
+def _row_counts(given: Any, where: str) -> RowCounts | None:
+    if given is False:
+        return None
+    try:
+        known = {"below", "minimum", "accept"}
+        if set(given) - known:
+            raise ValueError(f"unknown option `{min(map(str, set(given) - known))}`")
+        below, minimum = float(given.get("below", 0.5)), int(given.get("minimum", 100))
+        accepted = {
+            _day(each["date"], where): str(each["reason"]).strip() for each in given.get("accept") or []
+        }
+        if not 0 <= below <= 1 or minimum < 1 or not all(accepted.values()):
+            raise ValueError("a value out of its range, or an empty reason")
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        raise ConfigError(
+            f"not understood: {error}",
+            where=where,
+            do="write `false`, or {below: 0.5, minimum: 100, accept: [{date: 2025-03-10, reason: …}]}",
+        ) from None
+    return RowCounts(below, minimum, accepted)
+
+
+def _day(given: Any, where: str) -> date:
+    if isinstance(given, date) and not isinstance(given, datetime):
+        return given
+    raise ConfigError(f"{given!r} is no date", where=where, do="write YYYY-MM-DD, without quotes")
 
 
 def _zone(name: str, path: Path) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
+import yaml
 
 from callhouse.errors import GateHeld
-from callhouse.settings import Settings
+from callhouse.settings import Settings, load_settings
 
 from .conftest import DAYS, FIRST
 from .test_main_late_data import answered_call, at, write_log, write_rows
@@ -134,3 +135,36 @@ def test_when_every_date_is_held_nothing_is_published(published: Settings) -> No
     assert held.value.exit_code == 4
     assert sorted(published_by(published)) == DAYS
     assert query(published, "select count(*) from marts.fct_contacts where business_date = %s", day) == [(0,)]
+
+
+def test_a_day_of_which_most_lines_are_missing_is_held_alone_until_somebody_accepts_it(
+    fresh: Settings,
+) -> None:
+    mondays = [DAYS[0] + timedelta(days=7 * week) for week in range(5)]
+    last, tuesday = mondays[-1], mondays[-1] + timedelta(days=1)
+
+    def write_day(day: date, count: int) -> None:
+        calls = (answered_call(at(day, f"12:{n:02}:00"), f"{day:%d%m}.{n}") for n in range(count))
+        write_log(fresh, f"queue_log-{day}", [line for call in calls for line in call])
+
+    for day in mondays[:-1]:
+        write_day(day, 60)
+    run_warehouse(fresh, mondays[0], mondays[-2])
+    write_day(last, 12)
+    write_day(tuesday, 60)
+    with pytest.raises(GateHeld):
+        run_warehouse(fresh, last, tuesday)
+
+    latest = "select business_date, detail from marts.quality_latest where rule = %s and outcome = 'fail'"
+    assert query(fresh, latest, "no_row_count_has_collapsed") == [
+        (last, "pbx.queue_log: 36 rows, usually 180")
+    ]
+    assert kpi(fresh, "offered", "day", last) is None
+    assert kpi(fresh, "offered", "day", tuesday)[0] == 60
+
+    config = fresh.config_dir / "sources.yml"
+    declared = yaml.safe_load(config.read_text(encoding="utf-8"))
+    declared["sources"]["pbx"]["row_counts"] = {"accept": [{"date": last, "reason": "moved house"}]}
+    config.write_text(yaml.safe_dump(declared, allow_unicode=True), encoding="utf-8")
+    run_warehouse(load_settings(), last, tuesday)
+    assert kpi(fresh, "offered", "day", last)[0] == 12

@@ -125,3 +125,13 @@ insert into marts.dim_kpi select * from build.dim_kpi;
 insert into marts.kpi_values (kpi_id, period_type, period_start_date, unit_type, unit_key, value)
 select 'offered', 'day', '2024-03-04'::date - 7 * weeks + days, 'centre', 'centre', 2
 from generate_series(1, 3) as earlier (weeks), generate_series(0, 1) as dates (days);
+
+-- Four weeks before, as many events a day.
+insert into ops.runs (label, date_from, date_to, state) values ('before', '2024-02-05', '2024-02-27', 'published');
+insert into ops.publications (run_id, business_date)
+select run_id, days::date
+from ops.runs, generate_series(timestamp '2024-02-05', '2024-02-27', interval '1 day') as calendar (days)
+where label = 'before';
+insert into staging.stg_asterisk_queue_log__events (source, stream, record_key, business_date, event, _load_id, _line)
+select 'pbx', 'queue_log', line, business_date, 'CONNECT', 0, line
+from ops.publications, generate_series(1, 500) as lines (line);

@@ -9,13 +9,16 @@ from typing import Any
 
 import pytest
 
+from callhouse.errors import ConfigError
 from callhouse.postgres import connect
 from callhouse.quality.document import PAGE, rules_page
 from callhouse.quality.gate import _dates, _parameters
 from callhouse.quality.measure import Measurements, measure
 from callhouse.quality.rulebook import Principle, rules
 from callhouse.settings import PROJECT, Settings
-from expectations import crucial
+from expectations import collection, crucial
+
+from .conftest import CENTRE, SOURCES
 
 MONDAY = date(2024, 3, 4)
 TUESDAY = date(2024, 3, 5)
@@ -24,6 +27,12 @@ TUESDAY = date(2024, 3, 5)
 PLANTED = {
     # collection
     "every_source_delivered": "delete from staging.stg_delimited__calls where business_date = '2024-03-04'",
+    "no_row_count_has_collapsed": """
+        insert into staging.stg_asterisk_queue_log__events
+            (source, stream, business_date, event, _load_id, _line)
+        select 'pbx', 'queue_log', '2024-03-04'::date - 7 * weeks, 'CONNECT', 0, line
+        from generate_series(1, 4) as before (weeks), generate_series(501, 1200) as lines (line)
+        """,
     "landed_files_are_loaded": "update ops.loads set state = 'failed' where stream = 'calls'",
     "loads_add_up": """
         alter table ops.loads drop constraint loads_every_row_is_accounted_for;
@@ -236,6 +245,118 @@ def test_a_planted_violation_breaks_its_rule_alone(settings: Settings, execute: 
     assert broken(settings) == {name} | ALSO_FAILS.get(name, set())
 
 
+def collapsed(settings: Settings) -> dict[date | None, tuple[int, int, str | None]]:
+    rows = counted(settings, "staging").of("no_row_count_has_collapsed")
+    return {row.business_date: (row.checked_count, row.violation_count, row.detail) for row in rows}
+
+
+def test_a_collapsed_row_count_is_named_with_its_figures_on_its_date_alone(
+    settings: Settings, execute: Any
+) -> None:
+    execute(PLANTED["no_row_count_has_collapsed"])
+    assert collapsed(settings) == {
+        MONDAY: (1, 1, "pbx.queue_log: 497 rows, usually 1200"),
+        TUESDAY: (1, 0, None),
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "verdict"),
+    [
+        ("select", (1, 1)),
+        # The middle of the four counts, whatever one odd week had.
+        ("delete from staging.stg_asterisk_queue_log__events where business_date = '2024-02-26'", (1, 1)),
+        # Three weeks are no measure, nor unpublished dates; older ones stand in for up to ten weeks.
+        ("delete from ops.publications where business_date = '2024-02-12'", (0, 0)),
+        (
+            "delete from ops.publications where business_date = '2024-02-12';"
+            "insert into ops.publications (run_id, business_date) values (2, '2024-01-29')",
+            (1, 1),
+        ),
+        # Small numbers vary.
+        (
+            "delete from staging.stg_asterisk_queue_log__events"
+            " where business_date < '2024-03-04' and _line > 99",
+            (0, 0),
+        ),
+        # Nothing at all, where nothing was delivered, and where something was.
+        (
+            "delete from staging.stg_asterisk_queue_log__events where business_date = '2024-03-04';"
+            "update ops.landing_files set window_from = '2024-03-05'",
+            (0, 0),
+        ),
+        ("delete from staging.stg_asterisk_queue_log__events where business_date = '2024-03-04'", (1, 1)),
+    ],
+)
+def test_a_row_count_is_compared_with_four_published_weeks_where_these_say_something(
+    settings: Settings, execute: Any, change: str, verdict: tuple[int, int]
+) -> None:
+    execute(PLANTED["no_row_count_has_collapsed"])
+    execute(change)
+    assert collapsed(settings)[MONDAY][:2] == verdict
+
+
+@pytest.mark.parametrize(
+    ("centre", "row_counts", "verdict"),
+    [
+        ({}, {"below": 0.4}, (1, 0)),
+        ({}, {"minimum": 1300}, (0, 0)),
+        ({}, False, (0, 0)),
+        ({}, {"accept": [{"date": MONDAY, "reason": "moved house"}]}, (0, 0)),
+        ({}, {"accept": [{"date": TUESDAY, "reason": "another day"}]}, (1, 1)),
+        ({"holidays": [MONDAY]}, {}, (0, 0)),
+        ({"holidays": [date(2024, 2, 26)]}, {}, (0, 0)),
+    ],
+)
+def test_what_is_few_can_be_declared_and_accepted(
+    settings: Settings,
+    make_settings: Any,
+    execute: Any,
+    centre: Any,
+    row_counts: Any,
+    verdict: tuple[int, int],
+) -> None:
+    execute(PLANTED["no_row_count_has_collapsed"])
+    sources = SOURCES | {"pbx": SOURCES["pbx"] | {"row_counts": row_counts}}
+    declared = make_settings(sources=sources, centre=CENTRE | centre)
+    assert collapsed(declared).get(MONDAY, (0, 0))[:2] == verdict
+
+
+def test_a_directory_is_judged_by_the_rows_of_its_files(settings: Settings, execute: Any) -> None:
+    execute(
+        """
+        insert into ops.landing_files
+            (source, stream, path, original_name, window_from, window_to, byte_count, sha256)
+        select 'directory', 'agents', days::text, 'agents.csv', days - 6, days, 1, days::text
+        from unnest('{2024-02-05,2024-02-12,2024-02-19,2024-02-26,2024-03-04}'::date[]) as mondays (days);
+        insert into ops.loads (landing_id, source, stream, state, rows_in, rows_loaded, rows_rejected)
+        select landing_id, source, stream, 'staged', rows_in, rows_in, 0
+        from ops.landing_files,
+            lateral (select case window_to when '2024-03-04' then 40 else 400 end) as delivered (rows_in)
+        where source = 'directory'
+        """
+    )
+    assert collapsed(settings)[MONDAY] == (2, 1, "directory.agents: 40 rows, usually 400")
+
+
+@pytest.mark.parametrize(
+    "row_counts",
+    [
+        True,
+        {"under": 0.5},
+        {"below": 2},
+        {"minimum": 0},
+        {"accept": [{"date": MONDAY}]},
+        {"accept": [{"date": "2024-03-04", "reason": "x"}]},
+        {"accept": [{"date": MONDAY, "reason": " "}]},
+    ],
+)
+def test_row_counts_that_make_no_sense_are_refused(make_settings: Any, row_counts: Any) -> None:
+    made = make_settings(sources={"pbx": SOURCES["pbx"] | {"row_counts": row_counts}})
+    with pytest.raises(ConfigError, match="row_counts"):
+        _ = made.sources
+
+
 def test_a_violation_is_counted_on_its_own_date(settings: Settings, execute: Any) -> None:
     execute(PLANTED["visits_end_after_they_start"])
     rows = counted(settings, "build").of("visits_end_after_they_start")
@@ -291,6 +412,12 @@ def test_all_seven_letters_have_rules() -> None:
 def test_every_rule_says_what_it_is_in_two_languages_and_what_to_do() -> None:
     for known in rules():
         assert known.en.endswith(".") and known.zh.endswith("。") and known.remedy.endswith("."), known.name
+
+
+def test_the_rules_about_what_arrived_know_every_staging_model_of_dated_records() -> None:
+    models = {path.stem for path in (PROJECT / "dbt_project" / "models" / "staging").rglob("*.sql")}
+    undated = {f"stg_delimited__{record}" for record in ("agents", "customers", "queues")}
+    assert set(collection._STAGED) == models - undated
 
 
 def test_two_rules_of_one_name_are_refused() -> None:

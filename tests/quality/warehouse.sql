@@ -11,8 +11,15 @@ create table staging.stg_delimited__calls (
   source text, stream text, record_key text, business_date date, call_id text, agent_id text, _load_id bigint,
   _line bigint
 );
+create table staging.stg_amazon_connect__agent_events (like staging.stg_delimited__calls);
+create table staging.stg_amazon_connect__contact_records (like staging.stg_delimited__calls);
+create table staging.stg_amazon_connect__evaluations (like staging.stg_delimited__calls);
 create table staging.stg_asterisk_cdr__records (like staging.stg_delimited__calls);
 create table staging.stg_asterisk_cel__events (like staging.stg_delimited__calls);
+create table staging.stg_freeswitch__agent_statuses (like staging.stg_delimited__calls);
+create table staging.stg_freeswitch__calls (like staging.stg_delimited__calls);
+create table staging.stg_genesys_cloud__conversations (like staging.stg_delimited__calls);
+create table staging.stg_genesys_cloud__user_states (like staging.stg_delimited__calls);
 create table staging.stg_delimited__cases (like staging.stg_delimited__calls);
 create table staging.stg_delimited__surveys (like staging.stg_delimited__calls);
 create table staging.stg_delimited__shifts (like staging.stg_delimited__calls);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -18,6 +19,7 @@ from callhouse.quality.judge import Outcome, judge
 from callhouse.quality.measure import Measurements, measure
 from callhouse.quality.rulebook import Rule, Severity, Stage, rules
 from callhouse.settings import Settings
+from callhouse.sources import streams_of
 
 logger = logging.getLogger(__name__)
 
@@ -145,7 +147,25 @@ def _parameters(settings: Settings, run_id: int, date_to: date, dates: Sequence[
         "sources": _dated_sources(settings),
         "no_agent_markers": sorted(set(_no_agent_markers(settings))),
         "short_within_threshold": _is_short_within_threshold(settings.centre),
+        "row_counts": json.dumps(list(_row_counts(settings)), default=str),
     }
+
+
+def _row_counts(settings: Settings) -> Iterator[dict[str, Any]]:
+    """Every stream whose row count is watched: from where on it has collapsed, the dates excused."""
+    for source in settings.sources.values():
+        if source.row_counts is None:
+            continue
+        for name in source.streams or streams_of(source):
+            record = (source.streams.get(name) or {}).get("record")
+            yield {
+                "source": source.name,
+                "stream": name,
+                "is_dated": record not in UNDATED_RECORDS,
+                "below": source.row_counts.below,
+                "minimum": source.row_counts.minimum,
+                "excused": sorted(settings.holidays | source.row_counts.accepted.keys()),
+            }
 
 
 def _no_agent_markers(settings: Settings) -> Iterator[str]:
@@ -189,7 +209,7 @@ def _results(
             "fail" if row in over else "pass",
             row.checked_count,
             row.violation_count,
-            f"{row.violation_count} of {row.checked_count}",
+            row.detail or f"{row.violation_count} of {row.checked_count}",
         )
         for row in rows
     ]

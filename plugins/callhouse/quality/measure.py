@@ -16,17 +16,21 @@ import psycopg
 
 from callhouse.quality.rulebook import Rule
 
-Counts = dict[date | None, tuple[int, int]]
+Counts = dict[date | None, tuple[int, int] | tuple[int, int, str | None]]
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """Rows checked and rows in violation, for one rule and business date (None: the whole run)."""
+    """Rows checked and rows in violation, for one rule and business date (None: the whole run).
+
+    ``detail`` is what the rule itself says about them, where it does.
+    """
 
     rule: str
     business_date: date | None
     checked_count: int
     violation_count: int
+    detail: str | None = None
 
     @property
     def share(self) -> float:
@@ -101,7 +105,9 @@ def _evaluate(
         )
         return [(known, unusable) for known in batch]
     # A query has one pair of counts for all its rules, a combined statement one for each.
-    pairs = [0] * len(batch) if batch[0].query else range(len(batch))
+    if batch[0].query:
+        return [(known, {row[0]: row[1:4] for row in rows}) for known in batch]
+    pairs = range(len(batch))
     return [
         (known, {row[0]: (row[1 + 2 * pair], row[2 + 2 * pair]) for row in rows})
         for known, pair in zip(batch, pairs, strict=True)
