@@ -164,6 +164,38 @@ rule(
 )
 
 rule(
+    "no_field_is_unknown",
+    Principle.COLLECTABLE,
+    "warning",
+    en="The files of the date have no field that nobody declared.",
+    zh="当天文件中没有未声明的字段。",
+    stage="staging",
+    subject="loads",
+    query=f"""
+    with found as (
+      {_rows_staged("%(dates)s", "max(_load_id) as load_id")}
+      union
+      select window_to, source, stream, load_id
+      from ops.loads
+      inner join ops.landing_files using (landing_id, source, stream)
+      where window_to = any(%(dates)s) and state = 'staged'
+    ),
+    drifted as (
+      select found.business_date, format('%%s.%%s', found.source, found.stream) as stream, loads.load_id, field
+      from found
+      inner join ops.loads as loads using (load_id)
+      left join lateral unnest(loads.new_fields) as field on true
+    )
+    select business_date, count(distinct load_id) as checked_count,
+      count(distinct load_id) filter (where field is not null) as violation_count,
+      string_agg(distinct format('%%s: %%s', stream, field), ', ') filter (where field is not null) as detail
+    from drifted
+    group by business_date
+    """,
+    remedy="Declare the field under `columns`, if it is of use; until then it is kept in `_extra` or the document.",
+)
+
+rule(
     "landed_files_are_loaded",
     Principle.COLLECTABLE,
     "warning",

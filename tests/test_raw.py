@@ -165,6 +165,56 @@ def test_undeclared_columns_are_kept_by_name(centre: Centre) -> None:
     ]
 
 
+@pytest.mark.parametrize("kind", ["csv", "xlsx", "json"])
+def test_a_new_field_is_kept_and_named_a_reordered_one_read_by_name_and_a_missing_one_stops_its_file_alone(
+    centre: Centre, tmp_path: Path, kind: str
+) -> None:
+    def file(name: str, rows: list[dict[str, str]]) -> None:
+        if kind == "json":
+            centre.put(name, "\n".join(map(json.dumps, rows)))
+        elif kind == "csv":
+            centre.put(name, "\n".join([",".join(rows[0]), *(",".join(row.values()) for row in rows)]))
+        else:
+            book = openpyxl.Workbook()
+            for cells in [list(rows[0]), *(list(row.values()) for row in rows)]:
+                book.active.append(cells)
+            book.save(tmp_path / name)
+            centre.put(name, (tmp_path / name).read_bytes())
+
+    stream = "cases"
+    if kind == "json":
+        stream = "agent_events"
+        centre.declare("amazon_connect", stream)
+    else:
+        centre.declare(columns=["no", "topic", {"name": "note", "required": False}])
+    file("1", [{"no": "1", "topic": "a", "note": "b"}])
+    landing.extract(centre.settings, "crm", DAY, DAY)
+    (first,) = raw.load(centre.settings)
+    assert (first.state, first.new_fields) == ("loaded", ())
+    centre.ask("update ops.loads set state = 'staged' returning 1")
+
+    file("2", [{"topic": "c", "mood": "x", "no": "2"}])
+    file("3", [{"no": "3", "note": "d"}])
+    file("4", [{"note": "f", "topic": "e", "no": "4"}])
+    landing.extract(centre.settings, "crm", DAY, DAY)
+    results = {result.original_name: result for result in raw.load(centre.settings)}
+
+    assert results["2"].new_fields == ("mood",)
+    assert "mood" in (results["2"].message or "")
+    assert results["4"].new_fields == ()
+    assert centre.ask("select new_fields from ops.loads where new_fields is not null") == [(["mood"],)]
+    if kind == "json":  # what a document must have is known to staging
+        kept = [json.loads(text) for (text,) in centre.ask(f"select document from {centre.table}")]
+        assert {"topic": "c", "mood": "x", "no": "2"} in kept
+        return
+    assert (results["3"].state, "lacks `topic`" in (results["3"].message or "")) == ("failed", True)
+    assert centre.rows("no, topic, note, _extra") == [
+        ("1", "a", "b", None),
+        ("2", "c", None, {"mood": "x"}),
+        ("4", "e", "f", None),
+    ]
+
+
 def test_a_column_declared_later_is_added_to_the_table(centre: Centre) -> None:
     centre.load(content="no,topic,note\n1,a,b\n")
     centre.declare(columns=["no", "topic", "note", "stage"])

@@ -4,6 +4,9 @@ Each landing file is one transaction: its rows, its rejects and the end of its `
 together or not at all, so a load killed half-way is simply done again. ``rows_in = rows_loaded +
 rows_rejected``. `reload` does a finished load anew, also in one transaction.
 
+A field that nobody declared is kept and named in ``ops.loads.new_fields``, for a rule to warn of. Documents
+declare no fields; a field at the top of one is new when no load of the stream had it before.
+
 Empty text stays empty text; a field the file does not have is NULL. ``_line`` is the physical line (the row
 in a spreadsheet) at which the record begins, ``_extra`` holds undeclared columns as ``{name: value}``.
 """
@@ -33,6 +36,7 @@ logger = logging.getLogger(__name__)
 REJECTS_AT_ONCE = 10_000
 HOPELESS = 10_000  # so many rejects before the first row: the form of the file is not the declared one
 STAGE_TABLE = "pg_temp.callhouse_load"
+DOCUMENTS_LOOKED_AT = 1000  # at the beginning of a file, for fields never seen before
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,7 @@ class LoadResult:
     rows_loaded: int = 0
     rows_rejected: int = 0
     has_extra: bool = False
+    new_fields: tuple[str, ...] = ()
     message: str | None = None
 
 
@@ -57,6 +62,7 @@ class _Tally:
     rejected: int = 0
     first_reason: str = ""
     extra: tuple[str, ...] = ()
+    unseen: tuple[str, ...] = ()
     remark: str | None = None
 
 
@@ -225,16 +231,17 @@ def _load_file(job: _Job, original_name: str) -> LoadResult:
                 tally.loaded,
                 tally.rejected,
                 bool(tally.extra),
+                tally.extra or tally.unseen,
                 _message(tally),
             )
-            _finish(job.connection, result, is_replay=job.is_replay)
+            _finish(job, result)
             if job.is_replay:
                 _forget_failed_again(job)
     except (SourceError, OSError, psycopg.DataError) as error:
         message = _reason(error)
         result = LoadResult(job.load_id, stream.source, stream.name, original_name, "failed", message=message)
         if not job.is_replay:
-            _finish(job.connection, result)
+            _finish(job, result)
     except psycopg.Error as error:
         raise WarehouseError(
             f"the load of {original_name} broke off: {str(error).splitlines()[0]}",
@@ -281,6 +288,8 @@ def _message(tally: _Tally) -> str | None:
     remarks = [tally.remark] if tally.remark else []
     if tally.extra:
         remarks.append(f"undeclared columns are kept in _extra: {', '.join(tally.extra)}")
+    if tally.unseen:
+        remarks.append(f"fields never seen before: {', '.join(tally.unseen)}")
     if tally.rejected:
         remarks.append(f"{tally.rejected} lines rejected, see ops.rejects")
     return "; ".join(remarks) or None
@@ -313,14 +322,15 @@ def _forget_failed_again(job: _Job) -> None:
     )
 
 
-def _finish(connection: psycopg.Connection[Any], result: LoadResult, *, is_replay: bool = False) -> None:
-    connection.execute(
+def _finish(job: _Job, result: LoadResult) -> None:
+    is_known_already = job.is_replay and job.stream.format.documents
+    job.connection.execute(
         """
         update ops.loads
         set
             state = %s, rows_in = %s, rows_loaded = %s, rows_rejected = %s, rows_duplicate = 0,
-            has_extra = %s, message = %s, finished_at = clock_timestamp(),
-            replayed_at = case when %s then now() else replayed_at end
+            has_extra = %s, new_fields = case when %s then new_fields else %s end, message = %s,
+            finished_at = clock_timestamp(), replayed_at = case when %s then now() else replayed_at end
         where load_id = %s
         """,
         (
@@ -329,8 +339,10 @@ def _finish(connection: psycopg.Connection[Any], result: LoadResult, *, is_repla
             result.rows_loaded,
             result.rows_rejected,
             result.has_extra,
+            is_known_already,
+            list(result.new_fields) or None,
             result.message,
-            is_replay,
+            job.is_replay,
             result.load_id,
         ),
     )
@@ -380,6 +392,7 @@ def _load_text(job: _Job, tally: _Tally) -> None:
         if form.documents:
             batches = _batches(job, documents.DocumentCutter(job.load_id, text.newline), text.blocks)
             _copy(job, documents.LAYOUT, [kinds.DOCUMENT], batches, tally, text.original)
+            tally.unseen = _unseen_fields(job)
             return
         layout = Layout(
             fields=len(job.stream.columns),
@@ -400,6 +413,39 @@ def _load_text(job: _Job, tally: _Tally) -> None:
         _copy(job, layout, header, batches, tally, text.original)
         if form.header and not tally.loaded and not tally.rejected:
             tally.remark = "0 rows: the file has only a header"
+
+
+def _unseen_fields(job: _Job) -> tuple[str, ...]:
+    """Note the fields of the load's first documents; returns those new to a stream that was known before."""
+    connection, stream = job.connection, job.stream
+    connection.execute("set local enable_seqscan = off")  # the load's rows are a small range at the end
+    new = connection.execute(
+        sql.SQL(
+            """
+            insert into ops.known_fields (source, stream, field, load_id)
+            select distinct %(source)s, %(stream)s, field, %(load_id)s::bigint
+            from (
+                select ops.to_json({document}) as doc from {table}
+                where _load_id = %(load_id)s limit %(limit)s
+            ) as documents
+            cross join lateral jsonb_object_keys(case when jsonb_typeof(doc) = 'object' then doc end) as field
+            on conflict do nothing
+            returning field
+            """
+        ).format(document=sql.Identifier(kinds.DOCUMENT), table=_table(stream)),
+        {
+            "source": stream.source,
+            "stream": stream.name,
+            "load_id": job.load_id,
+            "limit": DOCUMENTS_LOOKED_AT,
+        },
+    ).fetchall()
+    connection.execute("set local enable_seqscan to default")
+    is_known = connection.execute(
+        "select exists (select from ops.loads where source = %s and stream = %s and state = 'staged')",
+        (stream.source, stream.name),
+    ).fetchone()
+    return tuple(sorted(row[0] for row in new)) if is_known and is_known[0] else ()
 
 
 def _take_header(

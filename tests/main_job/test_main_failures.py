@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import email
+import email.policy
 import shutil
 from pathlib import Path
 
@@ -121,3 +123,26 @@ def test_an_outbox_that_cannot_be_written_fails_the_report_and_not_the_figures(p
     assert digests(published) == before
     published.outbox_dir.unlink()
     assert reports.send(published, "daily", DAYS[-1], DAYS[-1]).new_count == 1
+
+
+def test_a_field_that_nobody_declared_is_warned_of_in_the_report_of_its_date(published: Settings) -> None:
+    path = sorted((published.data_dir / "crm").glob("surveys-*.csv"))[0]
+    header, *rows = path.read_text(encoding="utf-8").splitlines()
+    reordered = [",".join([*row.split(",")[::-1], "calm"]) for row in rows]
+    text = "\n".join([",".join([*header.split(",")[::-1], "mood"]), *reordered]) + "\n"
+    path.with_name("surveys-new.csv").write_text(text, encoding="utf-8")
+
+    run_warehouse(published, DAYS[-1])
+
+    found = query(
+        published,
+        "select outcome, detail from marts.quality_latest"
+        " where rule = 'no_field_is_unknown' and business_date = %s",
+        DAYS[-1],
+    )
+    assert found == [("fail", "crm.surveys: mood")]
+    (extra,) = query(published, "select distinct _extra from raw.crm__surveys where _extra is not null")
+    assert extra == ({"mood": "calm"},)
+    (sent,) = reports.send(published, "daily", DAYS[-1], DAYS[-1]).messages
+    mail = email.message_from_bytes(sent.path.read_bytes(), policy=email.policy.default)
+    assert "have no field that nobody declared" in mail.get_body(("plain",)).get_content()

@@ -33,6 +33,7 @@ PLANTED = {
         select 'pbx', 'queue_log', '2024-03-04'::date - 7 * weeks, 'CONNECT', 0, line
         from generate_series(1, 4) as before (weeks), generate_series(501, 1200) as lines (line)
         """,
+    "no_field_is_unknown": "update ops.loads set new_fields = '{floor,mood}' where stream = 'calls'",
     "landed_files_are_loaded": "update ops.loads set state = 'failed' where stream = 'calls'",
     "loads_add_up": """
         alter table ops.loads drop constraint loads_every_row_is_accounted_for;
