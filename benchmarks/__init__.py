@@ -6,6 +6,7 @@
 ``queue_log``  a simulated centre's Asterisk queue log of a million calls (4.4 million lines) of one day
 ``calls``      a CSV file with one row per call, a million calls of one day
 ``load``       that CSV into ``raw`` alone, beside a COPY of the same bytes; also with five times the lines
+``states``     a million spans of agents' states, split over half-hours by the model's SQL and by hand
 =============  ===========================================================================================
 
 In the first two, ours is all that a run does between the source's files and the published marts, on a new

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from benchmarks import data, load, pipeline
+from benchmarks import data, load, pipeline, states
 from benchmarks.data import Case
 from benchmarks.measure import Clock, Measured, in_own_process
 from callhouse import console, postgres
@@ -30,6 +30,7 @@ class Choice(StrEnum):
     QUEUE_LOG = "queue_log"
     CALLS = "calls"
     LOAD = "load"
+    STATES = "states"
     ALL = "all"
 
 
@@ -38,7 +39,8 @@ class Comparison:
     """The median runs of ours and of the baseline, and how many rows each mart then holds (in both)."""
 
     name: str
-    calls: int
+    count: int
+    unit: str
     megabytes: float
     runs: int
     ours: Measured
@@ -68,19 +70,29 @@ def main(
     for name in Choice:
         if name is Choice.ALL or case not in (name, Choice.ALL):
             continue
-        for size in (calls, LONGER * calls) if name is Choice.LOAD else (calls,):
-            steps(f"{name} data")
-            made = data.queue_log(home, size) if name is Choice.QUEUE_LOG else data.call_list(home, size)
-            steps(f"{name} data", "ok")
-            found.append(_compare(name, made, runs or (1 if calls >= LARGE else 3), steps))
+        steps(f"{name} data")
+        made = _cases(name, home, calls)
+        steps(f"{name} data", "ok")
+        for one in made:
+            found.append(_compare(name, one, runs or (1 if one.calls >= LARGE else 3), steps))
             if not as_json:
                 _show(found[-1])
     if as_json:
         console.print_json([{**console.plain(one), "ratio": one.ratio} for one in found])
 
 
+def _cases(name: Choice, home: Path, calls: int) -> list[Case]:
+    """The source files of what is measured, made now if they are not there."""
+    if name is Choice.QUEUE_LOG:
+        return [data.queue_log(home, calls)]
+    if name is Choice.STATES:
+        return [data.queue_log(home, states.SMALL_DAY)]
+    sizes = [calls, LONGER * calls] if name is Choice.LOAD else [calls]
+    return [data.call_list(home, size) for size in sizes]
+
+
 def _compare(name: Choice, case: Case, runs: int, steps: console.Steps) -> Comparison:
-    of = load if name is Choice.LOAD else pipeline
+    of = {Choice.LOAD: load, Choice.STATES: states}.get(name, pipeline)
     server = postgres.start(case.settings)
     assert server.pid is not None
     pairs = []
@@ -92,18 +104,20 @@ def _compare(name: Choice, case: Case, runs: int, steps: console.Steps) -> Compa
                 pair.append(in_own_process(run, case, server_pid=server.pid))
                 steps(f"{name} {what}", "ok")
             pairs.append(pair)
-        rows = {} if name is Choice.LOAD else pipeline.same_rows(case)
+        rows = pipeline.same_rows(case) if of is pipeline else {}
     finally:
         postgres.destroy(case.settings)
     ours, baseline = (
         sorted(side, key=lambda one: one.seconds)[runs // 2] for side in zip(*pairs, strict=True)
     )
-    return Comparison(name, case.calls, case.file.stat().st_size / 1e6, runs, ours, baseline, rows)
+    if name is Choice.STATES:
+        return Comparison(name, states.SPANS, "spans", 0, runs, ours, baseline, rows)
+    return Comparison(name, case.calls, "calls", case.file.stat().st_size / 1e6, runs, ours, baseline, rows)
 
 
 def _show(found: Comparison) -> None:
-    of_file = f"{found.calls:,} calls, {found.megabytes:.0f} MB"
-    console.out().print(Text(f"\n{found.name}: {of_file}, median of {found.runs}", style="bold"))
+    size = f"{found.count:,} {found.unit}" + (f", {found.megabytes:.0f} MB" if found.megabytes else "")
+    console.out().print(Text(f"\n{found.name}: {size}, median of {found.runs}", style="bold"))
     lines = [
         [stage, f"{seconds:.1f} s", f"{seconds / side.seconds:.0%}"]
         for side in (found.ours, found.baseline)
@@ -114,12 +128,12 @@ def _show(found: Comparison) -> None:
     ]
     console.show_table(["stage", "time", "share"], lines)
     console.show_table(
-        ["", "time", "calls/s", "client peak", "server peak", "server CPU"],
+        ["", "time", f"{found.unit}/s", "client peak", "server peak", "server CPU"],
         [
             [
                 who,
                 f"{side.seconds:.1f} s",
-                f"{found.calls / side.seconds:,.0f}",
+                f"{found.count / side.seconds:,.0f}",
                 f"{side.peak_mb:.0f} MB",
                 f"{side.server_peak_mb:.0f} MB",
                 f"{side.server_cpu_seconds:.1f} s",

@@ -145,13 +145,18 @@ def _manifest(settings: Settings) -> dict[str, Any]:
     return dict(json.loads((_target(settings) / "manifest.json").read_text(encoding="utf-8")))
 
 
+def compiled(settings: Settings, layer: str, model: str) -> str:
+    """The SQL that dbt made of a model in its last run."""
+    path = _target(settings) / "compiled" / "callhouse" / "models" / layer / f"{model}.sql"
+    return path.read_text(encoding="utf-8")
+
+
 def _insert(connection: psycopg.Connection[Any], settings: Settings, layer: str, table: str) -> bytes:
     """An insert into a mart of what dbt compiled, reading marts instead of the workbench."""
-    compiled = _target(settings) / "compiled" / "callhouse" / "models" / layer / f"{table}.sql"
-    query = re.sub(r'"\w+"\."(build|marts)"\.', "marts.", compiled.read_text(encoding="utf-8"))
+    query = re.sub(r'"\w+"\."(build|marts)"\.', "marts.", compiled(settings, layer, table))
     names = connection.execute(
         "select string_agg(attname, ', ') from pg_attribute where attrelid = %s::regclass and attnum > 0",
         (f"marts.{table}",),
     ).fetchone()
     assert names is not None
-    return f"insert into marts.{table} ({names[0]}) select {names[0]} from ({query}) as compiled".encode()
+    return f"insert into marts.{table} ({names[0]}) select {names[0]} from ({query}) as of_dbt".encode()
