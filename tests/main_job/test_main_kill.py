@@ -9,10 +9,12 @@ import random
 import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,6 +26,7 @@ from callhouse.settings import Settings
 from .conftest import DAYS, Template, published_centre
 from .test_main_late_data import answered_call, at, write_log
 from .warehouse import MainJob, digests, queue_log, run_warehouse
+from .wire import Wire, wire
 
 Marts = dict[str, tuple[int, str]]
 STEPS = ["extract", "load", "stage", "check_staging", "build", "check_build", "publish"]
@@ -82,6 +85,15 @@ class Victim:
     def begin(self) -> None:
         """Let it begin the step it stands before."""
         self._told.send("go on")
+
+    def go_to_the_end(self) -> None:
+        """Let it run until it is done, or dead."""
+        with contextlib.suppress(EOFError, OSError):
+            while True:
+                self._told.send("go on")
+                if self._told.recv() == "published":
+                    self._told.send("go on")
+        self.process.join(60)
 
     def kill(self) -> None:
         assert self.process.is_alive()
@@ -163,6 +175,7 @@ def test_killed_before_every_step_in_turn_the_job_ends_as_if_undisturbed(
     assert len(seen) == 2, "the old figures, then the new ones"
 
 
+@pytest.mark.long
 def test_killed_inside_every_step_the_job_ends_as_if_undisturbed(
     undisturbed: Marts, news: Settings, forks: Any
 ) -> None:
@@ -179,8 +192,78 @@ def test_killed_inside_every_step_the_job_ends_as_if_undisturbed(
     assert len(seen) <= 2
 
 
+@dataclass(frozen=True)
+class Wired:
+    """A wire to the server, how many transactions write in a run over the news, and dbt's folder of it."""
+
+    wire: Wire
+    transactions: int
+    dbt: Path
+    marts: Marts
+
+
+@contextlib.contextmanager
+def wired_news(server: Warehouse, template: Template, folder: Path, passing: Wire) -> Iterator[Settings]:
+    """A copy of the published centre with its news, all of whose processes reach the server by the wire."""
+    with published_centre(server, template, folder) as settings, pytest.MonkeyPatch.context() as patch:
+        uri = os.environ["AIRFLOW_CONN_WAREHOUSE"]
+        patch.setenv("AIRFLOW_CONN_WAREHOUSE", uri.replace(f":{server.port}/", f":{passing.port}/"))
+        yield bring_news(settings)
+
+
+@pytest.fixture(scope="module")
+def wired(server: Warehouse, template: Template, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wired]:
+    """A run over the news that nobody killed, over the wire."""
+    folder = tmp_path_factory.mktemp("wired")
+    with wire(server.host, server.port) as passing:
+        with wired_news(server, template, folder, passing) as settings:
+            passing.written = 0
+            run_warehouse(settings, DAYS[0], DAYS[-1] + timedelta(days=1))
+            found = Wired(passing, passing.written, settings.home / "dbt", digests(settings))
+        yield found
+
+
+@pytest.fixture
+def kill_at(
+    server: Warehouse, template: Template, wired: Wired, forks: Any, tmp_path: Path
+) -> Callable[[int], None]:
+    """Kills the job as soon as so many of its transactions that write have ended, and runs it again."""
+
+    def kill(boundary: int) -> None:
+        with wired_news(server, template, tmp_path / str(boundary), wired.wire) as settings:
+            shutil.copytree(wired.dbt, settings.home / "dbt", dirs_exist_ok=True)  # parsed for this port
+            with reader(settings):
+                victim = Victim(forks, settings)
+                wired.wire.written, wired.wire.stop = 0, victim.process.kill
+                wired.wire.stop_at = boundary
+                victim.go_to_the_end()
+                wired.wire.stop_at = 0
+                assert victim.process.exitcode == -9
+                run_warehouse(settings, DAYS[0], DAYS[-1] + timedelta(days=1))
+            assert digests(settings) == wired.marts, f"killed at boundary {boundary} of {wired.transactions}"
+
+    return kill
+
+
+@pytest.mark.parametrize("share", [0.35, 0.8])
+def test_killed_at_the_end_of_a_transaction_the_job_ends_as_if_undisturbed(
+    wired: Wired, kill_at: Callable[[int], None], share: float
+) -> None:
+    kill_at(round(share * wired.transactions))
+
+
 @pytest.mark.long
-@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.timeout(7200)
+def test_killed_at_the_end_of_every_transaction_the_job_ends_as_if_undisturbed(
+    wired: Wired, kill_at: Callable[[int], None]
+) -> None:
+    """Every statement boundary that is one: what a transaction had not committed, the server takes back."""
+    for boundary in range(1, wired.transactions):
+        kill_at(boundary)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(25))
 def test_killed_at_any_moment_the_job_ends_as_if_undisturbed(
     undisturbed: Marts, news: Settings, forks: Any, seed: int
 ) -> None:
