@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import datetime
+import gzip
 import hashlib
 import json
 import os
 import re
+import stat
+import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import psycopg
 import pytest
 
 from callhouse import landing, raw
 from callhouse.errors import ConfigError, SourceError
 from callhouse.settings import Settings
-from callhouse.sources import files
+from callhouse.sources import archives, files
 
 FROM, TO = datetime.date(2025, 3, 3), datetime.date(2025, 3, 4)
 SOURCES: dict[str, Any] = {
@@ -228,3 +232,124 @@ def test_a_folder_that_matches_is_no_file(settings: Settings) -> None:
     (settings.data_dir / "crm" / "cases.csv").mkdir()
     stream = landing.streams_of(settings.sources["crm"])["cases"]
     assert files.find(stream, settings.data_dir) == []
+
+
+# -- archives ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def zipped(make_settings: Callable[..., Settings]) -> Settings:
+    """A centre whose cases come in zip archives."""
+    cases = {"files": ["crm/*"], "columns": ["no"], "max_bytes": 1_000_000}
+    made = make_settings(sources={"crm": {"kind": "delimited", "streams": {"cases": cases}}})
+    (made.data_dir / "crm").mkdir()
+    return made
+
+
+def put_zip(settings: Settings, name: str, members: dict[str, bytes], **options: Any) -> Path:
+    path = settings.data_dir / "crm" / name
+    with zipfile.ZipFile(path, "w", **options) as archive:
+        for member, content in members.items():
+            archive.writestr(member, content)
+    return path
+
+
+def test_the_files_in_a_zip_archive_are_landed_by_themselves_under_both_names(zipped: Settings) -> None:
+    members = {
+        "2025/": b"",
+        "2025/march.csv": b"no\n1\n2\n",
+        "april.csv.gz": gzip.compress(b"no\n3\n", mtime=0),
+        "__MACOSX/._april.csv": b"\0",
+        ".DS_Store": b"\0",
+    }
+    put_zip(zipped, "cases.zip", members, compression=zipfile.ZIP_DEFLATED)
+    landed = extract(zipped)
+    assert [file.original_name for file in landed] == ["cases.zip/2025/march.csv", "cases.zip/april.csv.gz"]
+    assert (zipped.landing_dir / landed[0].path).read_bytes() == b"no\n1\n2\n"
+    manifest = json.loads((zipped.landing_dir / f"{landed[0].path}.json").read_text(encoding="utf-8"))
+    assert manifest["original_name"] == "cases.zip/2025/march.csv"
+    assert [result.rows_loaded for result in raw.load(zipped)] == [2, 1]
+
+    put_zip(zipped, "packed anew.zip", dict(reversed(members.items())))
+    assert [file.is_new for file in extract(zipped)] == [False] * 4
+    assert raw.load(zipped) == []
+
+
+def test_a_workbook_is_no_archive_also_inside_one(zipped: Settings, tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    book.active.append(["no"])
+    book.active.append([7])
+    book.save(tmp_path / "book.xlsx")
+    content = (tmp_path / "book.xlsx").read_bytes()
+    put(zipped, "crm/book.xlsx", content)
+    put_zip(zipped, "books.zip", {"inner.xlsx": content})
+    assert [(file.original_name, file.is_new) for file in extract(zipped)] == [
+        ("book.xlsx", True),
+        ("book.xlsx", False),
+    ]
+    assert [result.rows_loaded for result in raw.load(zipped)] == [1]
+
+
+def link_in_zip(path: Path) -> None:
+    info = zipfile.ZipInfo("link.csv")
+    info.external_attr = (stat.S_IFLNK | 0o777) << 16
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(info, "/etc/passwd")
+
+
+def encrypt(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[content.rindex(b"PK\x01\x02") + 8] |= 1  # "encrypted" in the directory
+    path.write_bytes(content)
+
+
+def damage(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[content.index(b"9\n")] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "harm", "message"),
+    [
+        ("../outside.csv", b"no\n9\n", None, "names a file outside of itself"),
+        ("/etc/cron.csv", b"no\n9\n", None, "names a file outside of itself"),
+        ("C:\\cron.csv", b"no\n9\n", None, "names a file outside of itself"),
+        ("a\\..\\..\\b.csv", b"no\n9\n", None, "names a file outside of itself"),
+        ("a.csv", b"no\n9\n", link_in_zip, "or a link"),
+        ("a.csv", b"no\n9\n", encrypt, "has a password"),
+        ("a.csv", b"no\n9\n", damage, "`a.csv` in the zip archive cannot be unpacked: Bad CRC-32"),
+        ("a.csv", b"no\n" + b"9\n" * 600_000, None, "unpacks to 1200003 bytes out of"),
+    ],
+)
+def test_a_zip_archive_that_is_not_plain_files_is_refused_and_harms_no_other(
+    zipped: Settings, name: str, content: bytes, harm: Callable[[Path], None] | None, message: str
+) -> None:
+    is_packed = len(content) > 100
+    bad = put_zip(zipped, "bad.zip", {name: content}, compression=zipfile.ZIP_DEFLATED if is_packed else 0)
+    if harm:
+        harm(bad)
+    put_zip(zipped, "good.zip", {"a.csv": b"no\n1\n"})
+    with pytest.raises(SourceError, match=re.escape(message)) as refused:
+        extract(zipped)
+    assert refused.value.do and "bad.zip" in refused.value.where
+    (landed,) = (path for path in landed_paths(zipped) if not path.endswith(".json"))
+    assert landed.endswith("__good.zip_a.csv")
+
+
+def test_a_zip_archive_of_more_files_than_anybody_packs_is_refused(
+    zipped: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archives, "MAX_FILES", 2)
+    put_zip(zipped, "many.zip", {f"{n}.csv": b"no\n" for n in range(3)})
+    with pytest.raises(SourceError, match="holds 3 files"):
+        extract(zipped)
+
+
+def test_an_archive_in_an_archive_fails_when_it_is_loaded(zipped: Settings) -> None:
+    inner = put_zip(zipped, "inner.zip", {"a.csv": b"no\n1\n"})
+    put_zip(zipped, "outer.zip", {"inner.zip": inner.read_bytes()})
+    inner.unlink()
+    extract(zipped)
+    (result,) = raw.load(zipped)
+    assert (result.state, "zip archive and no spreadsheet" in (result.message or "")) == ("failed", True)

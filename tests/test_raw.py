@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import bz2
 import datetime
 import gzip
 import json
+import lzma
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +20,7 @@ from callhouse import landing, postgres, raw
 from callhouse.errors import ConfigError, SourceError, WarehouseError
 from callhouse.raw import LoadResult
 from callhouse.settings import PROJECT, Settings
+from callhouse.sources import files
 
 SHARED = Path(os.environ.get("CALLHOUSE_SHARED_DATA", PROJECT.parent / "shared" / "data"))
 DAY = datetime.date(2025, 3, 3)
@@ -268,8 +271,33 @@ def test_a_packed_file_that_unpacks_to_too_much_fails(centre: Centre) -> None:
     assert "more than allowed" in (result.message or "")
 
 
-def test_a_gzipped_file_is_unpacked_whatever_its_name(centre: Centre) -> None:
-    assert centre.load("cases.csv", gzip.compress(b"no,topic,note\n1,a,b\n")).rows_loaded == 1
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress])
+@pytest.mark.parametrize("block_size", [3, files.BLOCK])
+def test_a_packed_file_is_unpacked_whatever_its_name_and_however_many_pieces_it_has(
+    centre: Centre, pack: Callable[[bytes], bytes], block_size: int
+) -> None:
+    packed = pack(b"no,topic,note\n1,a,b\n2,") + pack(b"c,d\n")
+    assert centre.load("cases.csv", packed, block_size=block_size).rows_loaded == 2
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress])
+def test_a_packed_file_that_is_cut_damaged_too_large_or_packed_twice_fails(
+    centre: Centre, pack: Callable[[bytes], bytes]
+) -> None:
+    centre.declare(columns=["no", "topic", "note"], max_bytes=1_000_000)
+    whole = pack(b"no,topic,note\n" + b"1,a,b\n" * 1000)
+    bomb = pack(b"no,topic,note\n" + b"1,a,b\n" * 200_000)
+    broken = bytearray(whole)
+    broken[len(whole) // 2] ^= 0xFF
+    for content, message in [
+        (whole[:-12], "damaged or cut short"),
+        (bytes(broken), "damaged or cut short"),
+        (bomb, "more than allowed"),
+        (pack(pack(b"no,topic,note\n1,a,b\n")), "archive, not lines of text"),
+    ]:
+        result = centre.load(f"{message[:4]}{len(content)}", content)
+        assert (result.state, message in (result.message or "")) == ("failed", True), result.message
+    assert centre.ask("select to_regclass('raw.crm__cases')") == [(None,)]
 
 
 @pytest.mark.parametrize(

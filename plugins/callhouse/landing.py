@@ -7,7 +7,8 @@
                                       ops.landing_files
 
 The content's SHA-256 is a landing file's identity: the same bytes again, under whatever name, make no second
-copy. Manifests hold all that ``ops.landing_files`` holds, so that a lost database is made anew from the
+copy. A zip archive is landed as the files it holds (``archive.zip/name``), so that the same files packed anew
+are known. Manifests hold all that ``ops.landing_files`` holds, so that a lost database is made anew from the
 landing files alone (`register`).
 """
 
@@ -19,8 +20,9 @@ import json
 import logging
 import os
 import re
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -29,7 +31,7 @@ import psycopg
 from callhouse import postgres
 from callhouse.errors import ConfigError, SourceError
 from callhouse.settings import Settings, Source
-from callhouse.sources import KINDS, Delivery, Stream, Window, files, streams_of
+from callhouse.sources import KINDS, Delivery, Stream, Window, archives, files, streams_of
 
 logger = logging.getLogger(__name__)
 
@@ -143,17 +145,18 @@ def _land_stream(
         )
     for path in paths:
         try:
-            file = _land(settings, path, folder, stream, window, known)
+            for offer in _offers(path, stream):
+                file = _land(offer, folder, stream, window, known)
+                is_new = file.sha256 not in known
+                known[file.sha256] = file
+                _record(connection, file)
+                yield replace(file, is_new=is_new)
+        except SourceError as error:
+            yield error
         except OSError as error:
             yield _failure(path, error)
-            continue
-        if file is None:
+        except _StillWritten:
             logger.info("%s: %s is still being written; left for the next time", stream.where, path)
-            continue
-        is_new = file.sha256 not in known
-        known[file.sha256] = file
-        _record(connection, file)
-        yield replace(file, is_new=is_new)
 
 
 def _land_answers(
@@ -205,20 +208,41 @@ def _failure(path: Path, error: OSError) -> SourceError:
     )
 
 
-def _land(
-    settings: Settings, path: Path, folder: Path, stream: Stream, window: Window, known: dict[str, LandedFile]
-) -> LandedFile | None:
-    """Copy a file to its landing place unless its content is there; None when it is still being written."""
+@dataclass(frozen=True)
+class _Offer:
+    """What may become a landing file: its name, its size in bytes, and its bytes as often as asked for."""
+
+    name: str
+    size: int
+    chunks: Callable[[], Iterator[bytes]]
+
+
+def _offers(path: Path, stream: Stream) -> Iterator[_Offer]:
+    """A file, or the files in it where it is an archive of such."""
     before = path.stat()
-    if any(file.byte_count == before.st_size for file in known.values()):
-        with path.open("rb") as file:
-            there = known.get(hashlib.file_digest(file, "sha256").hexdigest())
-        if there is not None:
+    if not archives.is_archive(path):
+        yield _Offer(path.name, before.st_size, partial(_chunks, path, before))
+        return
+    with archives.open_members(path, stream.format.caps) as members:
+        for member in members:
+            yield _Offer(f"{path.name}/{member.name}", member.size, member.chunks)
+
+
+def _land(
+    offer: _Offer, folder: Path, stream: Stream, window: Window, known: dict[str, LandedFile]
+) -> LandedFile:
+    """Copy a file to its landing place unless its content is there.
+
+    Raises:
+        _StillWritten: it changed meanwhile.
+    """
+    if any(file.byte_count == offer.size for file in known.values()):
+        digest = hashlib.sha256()
+        for chunk in offer.chunks():
+            digest.update(chunk)
+        if (there := known.get(digest.hexdigest())) is not None:
             return there
-    try:
-        return _keep(_chunks(path, before), path.name, folder, stream, window, known)
-    except _StillWritten:
-        return None
+    return _keep(offer.chunks(), offer.name, folder, stream, window, known)
 
 
 class _StillWritten(Exception):

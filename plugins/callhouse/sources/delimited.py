@@ -2,7 +2,7 @@
 
     streams:
       cases:
-        files: ["crm/cases*.csv"]             # globs below the data folder; .gz is unpacked
+        files: ["crm/cases*.csv"]             # globs below the data folder; .gz, .bz2, .xz, .zip are unpacked
         columns: [case_no, {name: topic, required: false}]
         header: true                          # false: columns by position
         delimiter: ","                        # "\\t" ";" "|" …

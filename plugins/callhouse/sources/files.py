@@ -1,6 +1,7 @@
 """Files of source systems: finding them, recognising what they are, reading them as UTF-8 lines.
 
-A byte-order mark wins over the declared encoding. gzip is recognised by its content, not its name. What
+A byte-order mark wins over the declared encoding. gzip, bzip2 and xz are recognised by their content, not
+their names. What
 is plainly not lines of text (an image, an archive, another encoding) is refused before a row of it is
 loaded: one clear message instead of a million rejects.
 """
@@ -11,11 +12,12 @@ import codecs
 import gzip
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -35,14 +37,19 @@ BYTE_ORDER_MARKS = (  # longest first: UTF-32 LE begins like UTF-16 LE
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-GZIP, ZIP, OLE = b"\x1f\x8b", b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+GZIP, BZIP2, XZ = b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0"
+ZIP, OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+SPREADSHEET_PARTS = {"xl/workbook.xml", "xl/workbook.bin", "content.xml"}
+XZ_MEMORY = 256 << 20  # `xz -9` needs 65 MiB
 NOT_TEXT = (
     (b"\x89PNG\r\n\x1a\n", "a PNG image"),
     (b"\xff\xd8\xff", "a JPEG image"),
     (b"GIF8", "a GIF image"),
     (b"%PDF-", "a PDF document"),
-    (b"BZh", "a bzip2 archive"),
-    (b"\xfd7zXZ\0", "an xz archive"),
+    (GZIP, "a gzip archive"),
+    (BZIP2, "a bzip2 archive"),
+    (XZ, "an xz archive"),
+    (ZIP, "a zip archive"),
     (b"7z\xbc\xaf'\x1c", "a 7z archive"),
     (b"Rar!\x1a\x07", "a RAR archive"),
     (b"\x28\xb5\x2f\xfd", "a zstandard archive"),
@@ -93,7 +100,7 @@ def is_spreadsheet(path: Path) -> bool:
             names = set(archive.namelist())
     except zipfile.BadZipFile:
         names = set()
-    if names & {"xl/workbook.xml", "xl/workbook.bin", "content.xml"}:
+    if names & SPREADSHEET_PARTS:
         return True
     raise SourceError(
         "the file is a zip archive and no spreadsheet" if names else "the zip archive is damaged",
@@ -130,15 +137,13 @@ class TextFile:
 
 @contextmanager
 def open_text(path: Path, form: FileFormat, block_size: int = BLOCK) -> Iterator[TextFile]:
-    """Open a plain or gzipped text file for reading in blocks of about ``block_size`` bytes.
+    """Open a text file, plain or packed, for reading in blocks of about ``block_size`` bytes.
 
     Raises:
         SourceError: here or while reading: not text, another encoding, damaged, too large unpacked.
     """
     with path.open("rb") as file:
-        is_packed = file.read(len(GZIP)) == GZIP
-        file.seek(0)
-        chunks = _chunks(file, is_packed, path, form, block_size)
+        chunks = _chunks(file, path, form, block_size)
         sample = b""
         for chunk in chunks:
             sample += chunk
@@ -161,18 +166,66 @@ def _chain(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
     yield from rest
 
 
-def _chunks(
-    file: BinaryIO, is_packed: bool, path: Path, form: FileFormat, block_size: int
-) -> Iterator[bytes]:
+class _Damaged(Exception):
+    """What is packed cannot be unpacked."""
+
+
+class _Unpacked:
+    """Unpacks bzip2 or xz, which may be several streams end to end, in bounded memory."""
+
+    def __init__(self, file: BinaryIO, make: Callable[[], Any]) -> None:
+        self._file, self._make = file, make
+        self._stream: Any = make()
+        self._packed = b""
+
+    def read(self, size: int) -> bytes:
+        """Up to ``size`` bytes; none at the end."""
+        while True:
+            if self._stream.eof:
+                self._packed = self._stream.unused_data or self._file.read(size)
+                if not self._packed.strip(b"\0"):  # xz may be padded
+                    return b""
+                self._stream = self._make()
+            elif self._stream.needs_input:
+                self._packed = self._file.read(size)
+                if not self._packed:
+                    raise _Damaged("it ends too early")
+            try:
+                chunk: bytes = self._stream.decompress(self._packed, size)
+            except Exception as error:  # bz2: OSError, ValueError; lzma: its own
+                raise _Damaged(str(error)) from None
+            self._packed = b""
+            if chunk:
+                return chunk
+
+
+def _unpacked(file: BinaryIO) -> tuple[str, Any]:
+    """What a file is packed with, or nothing, and a reader of what it holds."""
+    head = file.read(len(XZ))
+    file.seek(0)
+    if head.startswith(GZIP):
+        return "gzip", gzip.GzipFile(fileobj=file)
+    if head.startswith(BZIP2):
+        import bz2
+
+        return "bzip2", _Unpacked(file, bz2.BZ2Decompressor)
+    if head == XZ:
+        import lzma
+
+        return "xz", _Unpacked(file, partial(lzma.LZMADecompressor, memlimit=XZ_MEMORY))
+    return "", file
+
+
+def _chunks(file: BinaryIO, path: Path, form: FileFormat, block_size: int) -> Iterator[bytes]:
     """The unpacked bytes, watched for damage and for archives that unpack without end."""
-    unpacked = gzip.GzipFile(fileobj=file) if is_packed else file
+    packed_by, unpacked = _unpacked(file)
     total = 0
     while True:
         try:
             chunk = unpacked.read(block_size)
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        except (EOFError, gzip.BadGzipFile, zlib.error, _Damaged) as error:
             raise SourceError(
-                f"the gzip archive is damaged or cut short: {error}",
+                f"the {packed_by} archive is damaged or cut short: {error}",
                 where=path.name,
                 do="deliver the file again",
             ) from None
