@@ -308,4 +308,20 @@ def test_reading_text_runs_in_parallel_and_indexes(connection: psycopg.Connectio
         "select proname from pg_proc where pronamespace = 'ops'::regnamespace"
         " and (proparallel <> 's' or provolatile <> 'i')"
     ).fetchall()
-    assert unsafe == []
+    assert unsafe == [("to_json",)]  # it catches errors
+
+
+def test_a_table_of_many_documents_is_made_whatever_plan_the_server_chooses(
+    connection: psycopg.Connection,
+) -> None:
+    connection.execute(
+        """create table raw.many as select '{"n": 1}' as document from generate_series(1, 9999)"""
+    )
+    for setting in ("parallel_setup_cost", "parallel_tuple_cost", "min_parallel_table_scan_size"):
+        connection.execute(f"set {setting} = 0")
+    with connection.transaction():
+        connection.execute("create temporary table first_one (id integer)")  # as staging has made some before
+        connection.execute(
+            "create temporary table parsed as select ops.to_json(document) as doc from raw.many"
+        )
+    assert connection.execute("select count(doc) from parsed").fetchone() == (9999,)
