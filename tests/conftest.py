@@ -89,8 +89,10 @@ def cloned(server: Warehouse, template: str = TEMPLATE, name: str | None = None)
     name = name or f"test_{next(_numbers)}"
     with psycopg.connect(server.conninfo(), autocommit=True) as connection:
         connection.execute(f"create database {name} template {template} strategy file_copy")
-        yield Warehouse(server.host, server.port, server.user, server.password, name, is_embedded=False)
-        connection.execute(f"drop database if exists {name} with (force)")
+        try:
+            yield Warehouse(server.host, server.port, server.user, server.password, name, is_embedded=False)
+        finally:
+            connection.execute(f"drop database if exists {name} with (force)")
 
 
 def warehouse_uri(database: Warehouse) -> str:
