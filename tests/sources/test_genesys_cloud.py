@@ -324,6 +324,16 @@ CALLS = [
             metrics=[metric("tAnswered", 4_000, "23:50:04")], user="1001",
         ),
     ),
+    # Sent on by sales after its time, called back by service.
+    conversation(
+        "moved-callback", "09:00:00", "09:01:10", caller("09:00:00", "09:01:10"),
+        party("customer", segment("callback", "09:01:10", None), mediaType="callback"),
+        queued("09:00:00", "09:00:30", metric("tFlowOut", 30_000, "09:00:30"), disconnectType="transfer"),
+        queued(
+            "09:00:31", "09:01:10", metric("tFlowOut", 39_000, "09:01:10"), disconnectType="transfer",
+            queueId="service",
+        ),
+    ),
     conversation("plain-menu", "09:00:00", "09:00:20", caller("09:00:00", "09:00:20"),
                  party("ivr", segment("ivr", "09:00:00", "09:00:20"))),
     conversation("plain-out", "09:00:00", "09:02:00",
@@ -450,6 +460,10 @@ def test_every_way_out_of_a_queue_has_its_outcome(day: Settings) -> None:
         ("short", "abandoned", 5, 1),
     ]
     assert figures(day, "fct_contacts", "channel, 1", "out-callback") == [("voice", 1)]
+    assert figures(day, "fct_queue_visits", "visit_number, queue_key, outcome", "moved-%") == [
+        (1, "pbx:sales", "flowed_out"),
+        (2, "pbx:service", "called_back"),
+    ]
 
 
 def test_what_goes_on_is_in_progress_with_unknown_talk(day: Settings) -> None:

@@ -13,7 +13,10 @@ with entries as (
         ) as next_at,
         lead(queue_id) over (
             partition by source, contact_id order by started_at, participant_number, session_number
-        ) as next_queue_id
+        ) as next_queue_id,
+        lead(started_at) over (
+            partition by source, contact_id order by started_at, participant_number, session_number
+        ) as moved_on_at
     from {{ ref('int_genesys_cloud__sessions') }}
     where purpose = 'acd'
 ),
@@ -82,7 +85,10 @@ visits as (
             when answers.agent_id is not null then 'answered'
             when entries.abandoned_seconds is not null then 'abandoned'
             when entries.left_at is null then 'in_progress'
-            when callbacks.asked_at >= entries.started_at and entries.media_type <> 'callback'
+            when
+                callbacks.asked_at >= entries.started_at
+                and coalesce(entries.moved_on_at > callbacks.asked_at, true)
+                and entries.media_type <> 'callback'
                 then 'called_back'
             when entries.flowed_out_seconds is not null or entries.disconnect_type like '%transfer%'
                 then 'flowed_out'
