@@ -33,6 +33,17 @@
     date_bin('30 minutes', {{ instant }}, timestamp '2000-01-01' at time zone '{{ var("time_zone") }}')
 {%- endmacro %}
 
+{#
+  The half-hour of a date in which something counts that the source, or its first visit, puts on that date: the one its
+  instant lies in, else the date's first or last.
+#}
+{% macro half_hour_of(instant, date) -%}
+    greatest(
+        least({{ half_hour(instant) }}, {{ local_midnight(date ~ ' + 1') }} - interval '30 minutes'),
+        {{ local_midnight(date) }}
+    )
+{%- endmacro %}
+
 {# Whole seconds from one instant to another. #}
 {% macro seconds_between(from_instant, to_instant) -%}
     extract(epoch from {{ to_instant }} - {{ from_instant }})::integer

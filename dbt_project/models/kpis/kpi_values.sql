@@ -4,7 +4,7 @@
 with contacts as (
     select
         *,
-        {{ half_hour('started_at') }} as interval_start_at
+        {{ half_hour_of('started_at', 'business_date') }} as interval_start_at
     from {{ ref('fct_contacts') }}
 ),
 

@@ -5,10 +5,7 @@ select
     1::bigint as visit_number,
     business_date,
     {#- The source's own date wins where its clock and its date part at midnight. -#}
-    least(
-        {{ half_hour('entered_at') }},
-        (business_date + time '23:30') at time zone '{{ var("time_zone") }}'
-    ) as interval_start_at,
+    {{ half_hour_of('entered_at', 'business_date') }} as interval_start_at,
     coalesce(queue_id, '-') as queue_id,
     agent_id,
     entered_at,
