@@ -84,25 +84,8 @@ def traits(call: Call) -> Iterator[str]:
 def _watch(scene: Scene, calls: list[Call], system: Any, clock: Clock = CLOCK) -> Notebook:
     """What one of the simulator's telephone systems writes of a scene."""
     book = Notebook()
-    observer = system(scene.plan, clock, book)
-    if len(calls) < len(scene.calls):
-        observer = _Deaf(observer, calls)
-    scene.shown_to(observer)
+    scene.shown_to(system(scene.plan, clock, book), calls)
     return book
-
-
-class _Deaf:
-    """An observer to whom nothing is told of calls but of some."""
-
-    def __init__(self, observer: Any, calls: list[Call]) -> None:
-        self._observer, self._calls = observer, calls
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._observer, name)
-
-    def call_ended(self, call: Call) -> None:
-        if call in self._calls:
-            self._observer.call_ended(call)
 
 
 # -- Asterisk ----------------------------------------------------------------------------------------------
@@ -153,7 +136,7 @@ class _QueueLog(Observer):
 
 def _queue_log(scene: Scene, calls: list[Call]) -> Told:
     log = _QueueLog()
-    scene.shown_to(log)
+    scene.shown_to(log, calls)
     found = [line for call in calls for line in _caller_lines(call)] + log.lines
     found += [line for duty in scene.duties for line in _duty_lines(duty)]
     found.sort(key=lambda line: line[0])

@@ -46,19 +46,22 @@ class Duty:
 
 @dataclass(frozen=True)
 class Scene:
-    """A story's calls and duties on its dates, and what happens in order, each a call of an observer."""
+    """A story's calls and duties on its dates, and what happens in order: in which call (or none), and how an
+    observer is told.
+    """
 
     plan: Plan
     calls: list[Call]
     duties: list[Duty]
-    happenings: list[Callable[[Observer], None]]
+    happenings: list[tuple[Call | None, Callable[[Observer], None]]]
 
-    def shown_to(self, observer: Observer) -> None:
-        """Let an observer watch from the first day to the last."""
+    def shown_to(self, observer: Observer, calls: list[Call]) -> None:
+        """Let an observer watch from the first day to the last, of the calls only these."""
         for day in self.plan.dates:
             observer.begin_day(day)
-        for happen in self.happenings:
-            happen(observer)
+        for call, happen in self.happenings:
+            if call is None or call in calls:
+                happen(observer)
         observer.finish(0)
 
 
@@ -111,16 +114,16 @@ class _Stage:
         self._agents = {
             number: Agent(Person(number, f"{source}-{mark}a{number}", "", (0,), "E")) for number in range(9)
         }
-        self._happenings: list[tuple[int, Callable[[Observer], None]]] = []
+        self._happenings: list[tuple[int, Call | None, Callable[[Observer], None]]] = []
 
     def scene(self) -> Scene:
         duties = [self._duty(shift) for shift in self._story.shifts]
         calls = [self._call(number, contact) for number, contact in enumerate(self._story.contacts)]
         happenings = sorted(self._happenings, key=lambda happening: happening[0])
-        return Scene(self._plan, calls, duties, [happen for _, happen in happenings])
+        return Scene(self._plan, calls, duties, [(call, happen) for _, call, happen in happenings])
 
-    def _at(self, at: int, happen: Callable[[Observer], None]) -> None:
-        self._happenings.append((at, happen))
+    def _at(self, at: int, call: Call | None, happen: Callable[[Observer], None]) -> None:
+        self._happenings.append((at, call, happen))
 
     def _duty(self, shift: Shift) -> Duty:
         begin = self._midnight
@@ -129,7 +132,7 @@ class _Stage:
         who = duty.agent.person.agent_id
 
         def change(at: int, state: str, reason: str = "") -> None:
-            self._at(at, lambda observer: observer.agent_changed(at, who, state, reason))
+            self._at(at, None, lambda observer: observer.agent_changed(at, who, state, reason))
 
         change(duty.login, "available")
         for since, until, reason in breaks:
@@ -147,7 +150,7 @@ class _Stage:
             call.visits.append(self._visit(call, stay, onward))
         if contact.stays[-1].wait is not None:
             call.ended_at = self._midnight + contact.stays[-1].left
-            self._at(call.ended_at, lambda observer: observer.call_ended(call))
+            self._at(call.ended_at, call, lambda observer: observer.call_ended(call))
         return call
 
     def _visit(self, call: Call, stay: Stay, onward: Stay | None) -> Visit:
@@ -170,20 +173,24 @@ class _Stage:
     def _offer(self, visit: Visit, number: int, at: int, ring: int, result: str) -> None:
         agent, end = self._agents[number], at + ring
         if result == "unreachable":
-            self._at(at, lambda observer: observer.unreachable(at, agent, visit))
+            self._at(at, visit.call, lambda observer: observer.unreachable(at, agent, visit))
         else:
-            self._at(at, lambda observer: observer.ringing(at, agent, visit))
+            self._at(at, visit.call, lambda observer: observer.ringing(at, agent, visit))
         if result == "answered":
             visit.agent = agent
             visit.legs.append(Leg(agent.person.agent_id, at, ring, is_answered=True))
-            self._at(end, lambda observer: observer.connected(end, agent, visit))
+            self._at(end, visit.call, lambda observer: observer.connected(end, agent, visit))
             return
         if result == "missed":
             visit.legs.append(Leg(agent.person.agent_id, at, ring, is_answered=False))
         if result != "unreachable":
             is_missed = result == "missed"
-            self._at(end, lambda observer: observer.stopped_ringing(end, agent, visit, is_missed=is_missed))
-        self._at(end, lambda observer: observer.agent_free(end, agent))
+            self._at(
+                end,
+                visit.call,
+                lambda observer: observer.stopped_ringing(end, agent, visit, is_missed=is_missed),
+            )
+        self._at(end, visit.call, lambda observer: observer.agent_free(end, agent))
 
     def _talk(self, visit: Visit, stay: Stay, onward: Stay | None) -> None:
         agent, leg = visit.agent, visit.legs[-1]
@@ -192,8 +199,8 @@ class _Stage:
         leg.talk, leg.hung_up_by, free = stay.talk, stay.hung_up_by, ended + stay.wrap_up
         if onward is not None:
             leg.transfer_target = self._queue(onward.queue).extension
-        self._at(ended, lambda observer: observer.hung_up(ended, agent, visit, free))
-        self._at(free, lambda observer: observer.agent_free(free, agent))
+        self._at(ended, visit.call, lambda observer: observer.hung_up(ended, agent, visit, free))
+        self._at(free, visit.call, lambda observer: observer.agent_free(free, agent))
 
 
 def truth(scene: Scene, calls: Iterable[Call], with_duties: bool) -> dict[str, list[dict[str, str]]]:

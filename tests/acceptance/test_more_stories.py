@@ -23,6 +23,7 @@ def test_whatever_is_done_to_a_storys_records_the_marts_are_as_it_was(
     server: Warehouse, tmp_path: Path, round_number: int
 ) -> None:
     seed = random.randrange(1, 2**32)
+    print(f"seed {seed}")
     told = tellings(STORIES, seed)
     with told_centre(server, tmp_path, told, seed, "acceptance_more") as centre:
         centre.deliver()
