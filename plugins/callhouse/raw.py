@@ -22,7 +22,7 @@ from typing import Any
 
 import psycopg
 from psycopg import sql
-from psycopg.copy import Copy
+from psycopg.copy import Copy, QueuedLibpqWriter
 
 from callhouse import postgres
 from callhouse.errors import SourceError, WarehouseError
@@ -560,6 +560,14 @@ def _sheet_batches(rows: Iterator[tuple[int, list[str]]], layout: Layout, load_i
 # -- COPY --------------------------------------------------------------------------------------------------
 
 
+class _Writer(QueuedLibpqWriter):
+    """Sends in a thread of its own: the next lines are cut while the server takes the last ones."""
+
+    def __init__(self, cursor: psycopg.Cursor[Any]) -> None:
+        super().__init__(cursor)
+        self._queue = type(self._queue)(maxsize=8)  # blocks in hand; its own 1024 would hold a small file whole
+
+
 def _copy(
     job: _Job,
     layout: Layout,
@@ -585,7 +593,10 @@ def _copy(
     is_done = False
     # COPY holds the connection, so rejects wait; a pause lets them go before they fill the memory.
     while not is_done:
-        with job.connection.cursor() as cursor, cursor.copy(statement) as copy:
+        with (
+            job.connection.cursor() as cursor,
+            cursor.copy(statement, writer=_Writer(cursor)) as copy,
+        ):
             is_done = _copy_until(job, copy, pending, rejects, tally)
         _write_rejects(job, rejects, original)
         rejects.clear()
