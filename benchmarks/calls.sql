@@ -30,14 +30,15 @@ insert into marts.fct_queue_visits (
     visit_key, contact_key, source, business_date, interval_start_at, queue_key, agent_key, visit_number, entered_at,
     left_at, wait_seconds, outcome, offered_count, answered_count, abandoned_count, flowed_out_count,
     called_back_count, in_progress_count, blocked_count, answered_in_threshold_count, abandoned_in_threshold_count,
-    short_abandoned_count, talk_seconds, hold_seconds, after_call_seconds
+    short_abandoned_count, talk_seconds, hold_seconds, after_call_seconds, answered_in_promise_count
 )
 select
     'calls:' || call_no || ':1', 'calls:' || call_no, 'calls', started::date,
     date_bin('30 minutes', entered, timestamptz '2000-01-01'), 'calls:' || queue, agent, 1, entered,
     coalesce(answered, entered + make_interval(secs => wait)), wait, result, 1, (result = 'answered')::integer,
     (result = 'abandoned')::integer, 0, 0, 0, 0, (result = 'answered' and wait <= 20)::integer,
-    (result = 'abandoned' and wait <= 20)::integer, (result = 'abandoned' and wait <= 5)::integer, talk, hold, wrap_up
+    (result = 'abandoned' and wait <= 20)::integer, (result = 'abandoned' and wait <= 5)::integer, talk, hold, wrap_up,
+    (result = 'answered' and wait <= 10)::integer
 from raw.call_list;
 
 insert into marts.fct_agent_legs (
@@ -54,14 +55,14 @@ insert into marts.fct_queue_intervals (
     queue_key, interval_start_at, business_date, offered_count, answered_count, abandoned_count, flowed_out_count,
     called_back_count, in_progress_count, blocked_count, answered_in_threshold_count, abandoned_in_threshold_count,
     short_abandoned_count, wait_seconds, answered_wait_seconds, abandoned_wait_seconds, talk_seconds, hold_seconds,
-    after_call_seconds
+    after_call_seconds, answered_in_promise_count
 )
 select
     queue_key, interval_start_at, business_date, sum(offered_count), sum(answered_count), sum(abandoned_count), 0, 0,
     0, 0, sum(answered_in_threshold_count), sum(abandoned_in_threshold_count), sum(short_abandoned_count),
     sum(wait_seconds), coalesce(sum(wait_seconds) filter (where outcome = 'answered'), 0),
     coalesce(sum(wait_seconds) filter (where outcome = 'abandoned'), 0), sum(talk_seconds), sum(hold_seconds),
-    sum(after_call_seconds)
+    sum(after_call_seconds), sum(answered_in_promise_count)
 from marts.fct_queue_visits
 group by queue_key, interval_start_at, business_date;
 
@@ -135,12 +136,12 @@ counts as (
 insert into marts.fct_agent_intervals (
     agent_key, interval_start_at, business_date, offered_count, answered_count, missed_count, handled_count,
     logged_in_seconds, available_seconds, ringing_seconds, talk_seconds, hold_seconds, after_call_seconds,
-    away_seconds
+    away_seconds, staffed_interval_seconds
 )
 select
     agent_key, interval_start_at, {day}, coalesce(offered, 0), coalesce(answered, 0), coalesce(missed, 0),
     coalesce(handled, 0), null, null,
-    coalesce(ringing, 0), coalesce(talk, 0), 0, 0, coalesce(away, 0)
+    coalesce(ringing, 0), coalesce(talk, 0), 0, 0, coalesce(away, 0), 0
 from seconds
 full join counts using (agent_key, interval_start_at);
 

@@ -136,7 +136,7 @@ insert into marts.fct_queue_visits (
     entered_at, left_at, wait_seconds, outcome, outcome_reason, offered_count, answered_count,
     abandoned_count, flowed_out_count, called_back_count, in_progress_count, blocked_count,
     answered_in_threshold_count, abandoned_in_threshold_count, short_abandoned_count, talk_seconds,
-    hold_seconds, after_call_seconds
+    hold_seconds, after_call_seconds, answered_in_promise_count
 )
 select
     'pbx:' || call_id || ':' || visit_number, 'pbx:' || call_id, 'pbx', entered_at::date,
@@ -148,7 +148,8 @@ select
     (outcome = 'answered' and wait_seconds <= 20)::integer, (outcome = 'abandoned' and wait_seconds <= 20)::integer,
     (outcome = 'abandoned' and wait_seconds <= 5)::integer,
     case when ending is not null then coalesce(talk_seconds, 0) end,
-    case when ending is not null then 0 end, case when ending is not null then 0 end
+    case when ending is not null then 0 end, case when ending is not null then 0 end,
+    (outcome = 'answered' and wait_seconds <= 10)::integer
 from visits;
 
 insert into marts.fct_agent_legs (
@@ -174,7 +175,7 @@ insert into marts.fct_queue_intervals (
     queue_key, interval_start_at, business_date, offered_count, answered_count, abandoned_count,
     flowed_out_count, called_back_count, in_progress_count, blocked_count, answered_in_threshold_count,
     abandoned_in_threshold_count, short_abandoned_count, wait_seconds, answered_wait_seconds,
-    abandoned_wait_seconds, talk_seconds, hold_seconds, after_call_seconds
+    abandoned_wait_seconds, talk_seconds, hold_seconds, after_call_seconds, answered_in_promise_count
 )
 select
     queue_key, interval_start_at, business_date, sum(offered_count), sum(answered_count), sum(abandoned_count),
@@ -182,7 +183,7 @@ select
     sum(answered_in_threshold_count), sum(abandoned_in_threshold_count), sum(short_abandoned_count),
     coalesce(sum(wait_seconds), 0), coalesce(sum(wait_seconds) filter (where outcome = 'answered'), 0),
     coalesce(sum(wait_seconds) filter (where outcome = 'abandoned'), 0), coalesce(sum(talk_seconds), 0),
-    coalesce(sum(hold_seconds), 0), coalesce(sum(after_call_seconds), 0)
+    coalesce(sum(hold_seconds), 0), coalesce(sum(after_call_seconds), 0), sum(answered_in_promise_count)
 from marts.fct_queue_visits
 group by queue_key, interval_start_at, business_date;
 
@@ -277,12 +278,15 @@ counts as (
 insert into marts.fct_agent_intervals (
     agent_key, interval_start_at, business_date, offered_count, answered_count, missed_count, handled_count,
     logged_in_seconds, available_seconds, ringing_seconds, talk_seconds, hold_seconds, after_call_seconds,
-    away_seconds
+    away_seconds, staffed_interval_seconds
 )
 select
     agent_key, interval_start_at, {day}, coalesce(offered, 0), coalesce(answered, 0), coalesce(missed, 0),
     coalesce(handled, 0), coalesce(logged_in, 0), coalesce(available, 0),
-    coalesce(ringing, 0), coalesce(talk, 0), 0, 0, coalesce(away, 0)
+    coalesce(ringing, 0), coalesce(talk, 0), 0, 0, coalesce(away, 0),
+    case when row_number() over (
+        partition by interval_start_at, logged_in is not null order by agent_key
+    ) = 1 and logged_in is not null then 1800 else 0 end
 from seconds
 full join counts using (agent_key, interval_start_at);
 

@@ -25,8 +25,7 @@
         '{{ setting.valid_from }}'::date,
         {{ setting.threshold_seconds }},
         {{ setting.short_abandon_seconds }},
-        '{{ setting.official }}'::text,
-        {{ setting.target }}::numeric
+        {{ setting.get('promise_threshold_seconds') or 'null' }}::integer
     ){{ ', ' if not loop.last }}
     {%- endfor -%}
 {%- endmacro %}

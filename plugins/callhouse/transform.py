@@ -109,6 +109,15 @@ def variables(settings: Settings) -> dict[str, Any]:
         for level in centre["service_level"]
         if level.get("target") is not None
     ]
+    targets += [
+        {
+            "kpi": "answered_in_promise_rate",
+            "valid_from": level["valid_from"],
+            "target": level["promise_target"],
+        }
+        for level in centre["service_level"]
+        if level.get("promise_target") is not None
+    ]
     sources = {
         name: {
             "kind": source.kind,

@@ -103,6 +103,13 @@ select
     coalesce(seconds.talk_seconds, 0) as talk_seconds,
     coalesce(seconds.hold_seconds, 0) as hold_seconds,
     coalesce(seconds.after_call_seconds, 0) as after_call_seconds,
-    coalesce(seconds.away_seconds, 0) as away_seconds
+    coalesce(seconds.away_seconds, 0) as away_seconds,
+    case
+        when not coalesce(seconds.is_log_in_known, false) then 0
+        when row_number() over (
+            partition by interval_start_at, seconds.is_log_in_known order by agent_key
+        ) = 1 then 1800
+        else 0
+    end::bigint as staffed_interval_seconds
 from seconds
 full join counts using (agent_key, interval_start_at, business_date)

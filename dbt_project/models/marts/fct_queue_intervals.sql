@@ -21,6 +21,7 @@ select
     coalesce(sum(wait_seconds) filter (where outcome = 'abandoned'), 0) as abandoned_wait_seconds,
     coalesce(sum(talk_seconds), 0) as talk_seconds,
     coalesce(sum(hold_seconds), 0) as hold_seconds,
-    coalesce(sum(after_call_seconds), 0) as after_call_seconds
+    coalesce(sum(after_call_seconds), 0) as after_call_seconds,
+    sum(answered_in_promise_count) as answered_in_promise_count
 from visits
 group by queue_key, interval_start_at, business_date

@@ -4,7 +4,7 @@ with visits as (
     where {{ in_run('business_date') }}
 ),
 
-service_levels (queue_id, valid_from, threshold_seconds, short_abandon_seconds, official, target) as (
+service_levels (queue_id, valid_from, threshold_seconds, short_abandon_seconds, promise_seconds) as (
     values {{ service_level_rows() }}
 ),
 
@@ -18,10 +18,14 @@ thresholds as (
         queue_days.queue_id,
         queue_days.business_date,
         in_force.threshold_seconds,
-        in_force.short_abandon_seconds
+        in_force.short_abandon_seconds,
+        in_force.promise_seconds
     from queue_days
     cross join lateral (
-        select service_levels.threshold_seconds, service_levels.short_abandon_seconds
+        select
+            service_levels.threshold_seconds,
+            service_levels.short_abandon_seconds,
+            service_levels.promise_seconds
         from service_levels
         where
             (service_levels.queue_id = queue_days.queue_id or service_levels.queue_id is null)
@@ -64,7 +68,11 @@ select
     )::integer as short_abandoned_count,
     visits.talk_seconds,
     visits.hold_seconds,
-    visits.after_call_seconds
+    visits.after_call_seconds,
+    {#- Where nothing is promised no call keeps it or breaks it. #}
+    case when thresholds.promise_seconds is not null then (
+        visits.outcome = 'answered' and coalesce(visits.wait_seconds <= thresholds.promise_seconds, false)
+    )::integer end as answered_in_promise_count
 from visits
 left join thresholds
     on visits.queue_id = thresholds.queue_id and visits.business_date = thresholds.business_date
