@@ -21,15 +21,18 @@ def test_the_variables_are_plain_json_and_the_same_text_every_time(settings: Set
     assert json.loads(json.dumps(found)) == found == transform.variables(settings)
     assert found["time_zone"] == "Asia/Shanghai"
     assert found["sources"]["crm"]["streams"]["cases"]["map"]["case_id"] == "case_no"
-    assert found["targets"] == [{"kpi": "service_level_f3", "valid_from": "2000-01-01", "target": 0.8}]
+    assert found["targets"] == [
+        {"kpi": "service_level_f3", "valid_from": "2000-01-01", "target": 0.8},
+        {"kpi": "answered_in_promise_rate", "valid_from": "2000-01-01", "target": 0.9},
+    ]
 
 
-def test_a_target_of_the_configuration_stands_beside_the_official_service_level(
+def test_a_target_of_the_configuration_stands_beside_the_official_service_level_and_the_promise(
     make_settings: Callable[..., Settings],
 ) -> None:
     aht = {"kpi": "aht", "valid_from": date(2026, 1, 1), "target": 240}
     targets = transform.variables(make_settings(centre={"targets": [aht]}))["targets"]
-    assert targets[1] == {"kpi": "aht", "valid_from": "2026-01-01", "target": 240}
+    assert targets[2] == {"kpi": "aht", "valid_from": "2026-01-01", "target": 240}
 
 
 def test_a_mapping_to_a_field_the_record_has_not_is_refused_by_name(
