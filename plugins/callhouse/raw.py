@@ -565,7 +565,8 @@ class _Writer(QueuedLibpqWriter):
 
     def __init__(self, cursor: psycopg.Cursor[Any]) -> None:
         super().__init__(cursor)
-        self._queue = type(self._queue)(maxsize=8)  # blocks in hand; its own 1024 would hold a small file whole
+        # Blocks in hand: the 1024 of its own would hold a whole file.
+        self._queue = type(self._queue)(maxsize=8)
 
 
 def _copy(
