@@ -18,10 +18,10 @@ import openpyxl
 import psycopg
 import pytest
 
-from callhouse import landing, raw
+from callhouse import landing, raw, stores
 from callhouse.errors import ConfigError, SourceError
 from callhouse.settings import Settings
-from callhouse.sources import archives, files
+from callhouse.sources import archives, files, object_storage
 
 FROM, TO = datetime.date(2025, 3, 3), datetime.date(2025, 3, 4)
 SOURCES: dict[str, Any] = {
@@ -353,3 +353,84 @@ def test_an_archive_in_an_archive_fails_when_it_is_loaded(zipped: Settings) -> N
     extract(zipped)
     (result,) = raw.load(zipped)
     assert (result.state, "zip archive and no spreadsheet" in (result.message or "")) == ("failed", True)
+
+
+# -- object stores -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def stored(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """The centre with its landing files in an object store."""
+    monkeypatch.setenv("CALLHOUSE_LANDING", f"file://{tmp_path}/bucket/landing")
+    return settings
+
+
+def objects(settings: Settings) -> dict[str, bytes]:
+    root = object_storage.open_location(settings.landing_location or "")
+    return {str(path): path.read_bytes() for path in root.glob("*/*/*")}
+
+
+def test_landing_files_in_an_object_store_are_landed_once_loaded_and_rebuilt_from_manifests(
+    stored: Settings, connection: psycopg.Connection
+) -> None:
+    put(stored, "crm/cases.csv", b"no\n1\n")
+    put(stored, "crm/cases2.csv", b"no\n1\n")
+    put(stored, "crm/notes.csv", gzip.compress(b"no\n2\n"))
+    assert [file.is_new for file in extract(stored)] == [True, False, True]
+    assert [file.is_new for file in extract(stored)] == [False] * 3
+    there = objects(stored)
+    assert sorted(name.endswith(".json") for name in there) == [False, False, True, True]
+    assert b"no\n1\n" in there.values()
+    assert landed_paths(stored) == [], "nothing stays on this machine"
+    connection.execute("delete from ops.landing_files")
+    assert landing.register(stored) == 2
+    assert [result.rows_loaded for result in raw.load(stored)] == [1, 1]
+    assert landed_paths(stored) == []
+
+
+def test_a_copy_to_an_object_store_that_was_killed_leaves_nothing_that_counts(
+    stored: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(stored, "crm/cases.csv", b"no\n1\n")
+
+    def kill(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stores.ObjectStore, "write_manifest", kill)
+        with pytest.raises(KeyboardInterrupt):
+            extract(stored)
+    assert len(objects(stored)) == 1
+    assert landing.register(stored) == 0
+    (landed,) = extract(stored)
+    assert landed.is_new
+    assert len(objects(stored)) == 2
+
+
+def test_a_landing_file_changed_in_its_object_store_is_not_loaded(stored: Settings) -> None:
+    put(stored, "crm/cases.csv", b"no\n1\n")
+    (landed,) = extract(stored)
+    (object_storage.open_location(stored.landing_location or "") / landed.path).write_bytes(b"no\n9\n")
+    (result,) = raw.load(stored)
+    assert (result.state, result.message) == (
+        "failed",
+        "the landing file is not what was landed — restore it in the object store, or remove it with its"
+        " manifest and extract again",
+    )
+
+
+@pytest.mark.parametrize(
+    ("location", "what", "do"),
+    [
+        ("s3://bucket/landing", "cannot be used", "install apache-airflow-providers-amazon"),
+        ("bucket/landing", "names no scheme", "s3://connection@bucket/prefix"),
+    ],
+)
+def test_an_object_store_that_cannot_be_used_says_why_and_what_to_do(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, location: str, what: str, do: str
+) -> None:
+    put(settings, "crm/cases.csv", b"no\n1\n")
+    monkeypatch.setenv("CALLHOUSE_LANDING", location)
+    with pytest.raises((SourceError, ConfigError), match=what) as refused:
+        extract(settings)
+    assert location in refused.value.what and do in refused.value.do

@@ -24,7 +24,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import psycopg
 
@@ -32,13 +32,12 @@ from callhouse import postgres
 from callhouse.errors import ConfigError, SourceError
 from callhouse.settings import Settings, Source
 from callhouse.sources import KINDS, Delivery, Stream, Window, archives, files, streams_of
+from callhouse.stores import DRAFT, Folder, open_store
 
 logger = logging.getLogger(__name__)
 
 ROLE = "callhouse_load"
 CHUNK = 1 << 20
-PARTIAL = ".part"
-MANIFEST = ".json"
 
 
 @dataclass(frozen=True)
@@ -55,6 +54,16 @@ class LandedFile:
     sha256: str
     landed_at: datetime.datetime
     is_new: bool = True
+
+
+@dataclass(frozen=True)
+class _Shelf:
+    """Where the landing files of a stream go, and the window they are asked for."""
+
+    store: Folder
+    stream: Stream
+    window: Window
+    drafts: Path
 
 
 def extract(
@@ -104,7 +113,7 @@ def register(settings: Settings) -> int:
         SourceError: a manifest is damaged.
     """
     with postgres.connect(settings, ROLE, name="callhouse register") as connection:
-        return sum(_record(connection, file) for file in _manifests(settings))
+        return sum(_record(connection, file) for file in _manifests(open_store(settings)))
 
 
 def together(errors: list[SourceError]) -> SourceError:
@@ -120,16 +129,18 @@ def together(errors: list[SourceError]) -> SourceError:
 def _land_stream(
     settings: Settings, connection: psycopg.Connection[Any], source: Source, stream: Stream, window: Window
 ) -> Iterator[LandedFile | SourceError]:
-    folder = settings.landing_dir / stream.source / stream.name
-    folder.mkdir(parents=True, exist_ok=True)
-    for left_over in folder.glob(f".*{PARTIAL}"):  # of a killed run: we hold the source's lock
-        left_over.unlink()
-    known = {file.sha256: file for file in _manifests(settings, f"{stream.source}/{stream.name}")}
+    store = open_store(settings)
+    try:
+        shelf = _Shelf(store, stream, window, store.drafts(f"{stream.source}/{stream.name}"))
+        known = {file.sha256: file for file in _manifests(store, f"{stream.source}/{stream.name}")}
+    except SourceError as error:
+        yield error
+        return
     _record_missing(connection, stream, known)
     pull = KINDS[source.kind].pull
     answers = pull(source, stream, window) if pull else None
     if answers is not None:
-        yield from _land_answers(connection, answers, folder, stream, window, known)
+        yield from _land_answers(connection, answers, shelf, known)
         return
     try:
         paths = files.find(stream, settings.data_dir)
@@ -146,7 +157,7 @@ def _land_stream(
     for path in paths:
         try:
             for offer in _offers(path, stream):
-                file = _land(offer, folder, stream, window, known)
+                file = _land(offer, shelf, known)
                 is_new = file.sha256 not in known
                 known[file.sha256] = file
                 _record(connection, file)
@@ -162,15 +173,13 @@ def _land_stream(
 def _land_answers(
     connection: psycopg.Connection[Any],
     deliveries: Iterator[Delivery],
-    folder: Path,
-    stream: Stream,
-    window: Window,
+    shelf: _Shelf,
     known: dict[str, LandedFile],
 ) -> Iterator[LandedFile | SourceError]:
     """Land what a system answers; an answer that breaks off leaves nothing, earlier ones stay."""
     try:
         for delivery in deliveries:
-            file = _keep(delivery.chunks, delivery.name, folder, stream, window, known)
+            file = _keep(delivery.chunks, delivery.name, shelf, known)
             is_new = file.sha256 not in known
             known[file.sha256] = file
             _record(connection, file)
@@ -178,7 +187,7 @@ def _land_answers(
     except SourceError as error:
         yield error
     except OSError as error:
-        yield _failure(folder, error)
+        yield _failure(shelf.drafts, error)
     finally:
         if isinstance(deliveries, Generator):  # what it holds open ends now, also when a delivery broke off
             deliveries.close()
@@ -228,9 +237,7 @@ def _offers(path: Path, stream: Stream) -> Iterator[_Offer]:
             yield _Offer(f"{path.name}/{member.name}", member.size, member.chunks)
 
 
-def _land(
-    offer: _Offer, folder: Path, stream: Stream, window: Window, known: dict[str, LandedFile]
-) -> LandedFile:
+def _land(offer: _Offer, shelf: _Shelf, known: dict[str, LandedFile]) -> LandedFile:
     """Copy a file to its landing place unless its content is there.
 
     Raises:
@@ -242,7 +249,7 @@ def _land(
             digest.update(chunk)
         if (there := known.get(digest.hexdigest())) is not None:
             return there
-    return _keep(offer.chunks(), offer.name, folder, stream, window, known)
+    return _keep(offer.chunks(), offer.name, shelf, known)
 
 
 class _StillWritten(Exception):
@@ -260,37 +267,29 @@ def _chunks(path: Path, before: os.stat_result) -> Iterator[bytes]:
         raise _StillWritten
 
 
-def _keep(
-    chunks: Iterable[bytes],
-    name: str,
-    folder: Path,
-    stream: Stream,
-    window: Window,
-    known: dict[str, LandedFile],
-) -> LandedFile:
+def _keep(chunks: Iterable[bytes], name: str, shelf: _Shelf, known: dict[str, LandedFile]) -> LandedFile:
     """Write chunks as a landing file, unless its content is there already."""
-    partial = folder / f".{os.getpid()}{PARTIAL}"
+    stream = shelf.stream
+    draft = shelf.drafts / f".{os.getpid()}{DRAFT}"
     try:
-        sha256, size = _copy(chunks, partial)
+        sha256, size = _copy(chunks, draft)
         if sha256 in known:
             return known[sha256]
-        landing_name = f"{sha256[:16]}__{_plain_name(name)}"
         landed = LandedFile(
             stream.source,
             stream.name,
-            f"{stream.source}/{stream.name}/{landing_name}",
+            f"{stream.source}/{stream.name}/{sha256[:16]}__{_plain_name(name)}",
             name,
-            *window,
+            *shelf.window,
             byte_count=size,
             sha256=sha256,
             landed_at=datetime.datetime.now(datetime.UTC).replace(microsecond=0),
         )
-        partial.chmod(0o440)
-        partial.replace(folder / landing_name)
-        _write_manifest(landed, folder)
+        shelf.store.keep(draft, landed.path)
+        _write_manifest(shelf.store, landed)
         return landed
     finally:
-        partial.unlink(missing_ok=True)
+        draft.unlink(missing_ok=True)
 
 
 def _copy(chunks: Iterable[bytes], target: Path) -> tuple[str, int]:
@@ -301,13 +300,9 @@ def _copy(chunks: Iterable[bytes], target: Path) -> tuple[str, int]:
             digest.update(chunk)
             copy.write(chunk)
             size += len(chunk)
-        _sync(copy)
+        copy.flush()
+        os.fsync(copy.fileno())
     return digest.hexdigest(), size
-
-
-def _sync(file: IO[Any]) -> None:
-    file.flush()
-    os.fsync(file.fileno())
 
 
 def _plain_name(name: str) -> str:
@@ -315,32 +310,23 @@ def _plain_name(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "_", name)[-100:]
 
 
-def _write_manifest(file: LandedFile, folder: Path) -> None:
+def _write_manifest(store: Folder, file: LandedFile) -> None:
     """Write the manifest beside its landing file; without it the file does not count as landed."""
     content = {key: value for key, value in asdict(file).items() if key != "is_new"}
     content["rows"] = None  # a file says how many rows it has only when it is loaded
-    partial = folder / f".{os.getpid()}{MANIFEST}{PARTIAL}"
-    with partial.open("w", encoding="utf-8") as manifest:
-        json.dump(content, manifest, default=lambda date: date.isoformat(), ensure_ascii=False, indent=2)
-        _sync(manifest)
-    partial.replace(folder / (Path(file.path).name + MANIFEST))
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    text = json.dumps(content, default=lambda date: date.isoformat(), ensure_ascii=False, indent=2)
+    store.write_manifest(file.path, text)
 
 
-def _manifests(settings: Settings, folder: str = "*/*") -> Iterator[LandedFile]:
+def _manifests(store: Folder, folder: str | None = None) -> Iterator[LandedFile]:
     """What the manifests say of the landing files that are there."""
-    for path in sorted(settings.landing_dir.glob(f"{folder}/*{MANIFEST}")):
-        if path.with_name(path.name.removesuffix(MANIFEST)).is_file():
-            yield _read_manifest(path)
+    for place, text in store.manifests(folder):
+        yield _read_manifest(place, text)
 
 
-def _read_manifest(path: Path) -> LandedFile:
+def _read_manifest(place: str, text: bytes) -> LandedFile:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(text)
         content.pop("rows", None)
         for key in ("window_from", "window_to"):
             content[key] = datetime.date.fromisoformat(content[key]) if content[key] else None
@@ -349,7 +335,7 @@ def _read_manifest(path: Path) -> LandedFile:
     except (ValueError, TypeError, KeyError, AttributeError):
         raise SourceError(
             "the manifest of a landing file is damaged",
-            where=str(path),
+            where=place,
             do="remove it and its landing file, and extract again",
         ) from None
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 import difflib
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from callhouse.landing import ROLE, together
 from callhouse.settings import Settings
 from callhouse.sources import Stream, documents, files, kinds, spreadsheets, streams_of
 from callhouse.sources.records import MAX_RECORD, Batch, Cutter, Layout, Reject, read_header
+from callhouse.stores import open_store
 
 logger = logging.getLogger(__name__)
 
@@ -74,7 +76,7 @@ class _Job:
     stream: Stream
     path: Path
     load_id: int
-    block_size: int = files.BLOCK
+    block_size: int
     is_replay: bool = False
 
 
@@ -104,10 +106,8 @@ def load(settings: Settings, run_id: int | None = None, *, block_size: int = fil
                         )
                         continue
                     load_id = _begin(connection, waiting, run_id)
-                    job = _Job(
-                        connection, stream, settings.landing_dir / waiting["path"], load_id, block_size
-                    )
-                    results.append(_load_file(job, waiting["original_name"]))
+                    job = _Job(connection, stream, Path(waiting["path"]), load_id, block_size)
+                    results.append(_load_file(job, waiting["original_name"], _fetched(settings, waiting)))
     return results
 
 
@@ -130,7 +130,7 @@ def reload(
     with connection.cursor(row_factory=psycopg.rows.dict_row) as cursor:
         found = cursor.execute(
             """
-            select source, stream, path, original_name
+            select source, stream, path, sha256, original_name
             from ops.loads inner join ops.landing_files using (landing_id, source, stream)
             where load_id = %s and state in ('loaded', 'staged')
             """,
@@ -145,9 +145,8 @@ def reload(
         return LoadResult(
             load_id, found["source"], found["stream"], found["original_name"], "failed", message=message
         )
-    path = settings.landing_dir / found["path"]
-    job = _Job(connection, stream, path, load_id, block_size, is_replay=True)
-    return _load_file(job, found["original_name"])
+    job = _Job(connection, stream, Path(found["path"]), load_id, block_size, is_replay=True)
+    return _load_file(job, found["original_name"], _fetched(settings, found))
 
 
 def raise_failures(results: list[LoadResult]) -> None:
@@ -166,7 +165,7 @@ def _waiting(connection: psycopg.Connection[Any], source: str) -> list[dict[str,
     with connection.cursor(row_factory=psycopg.rows.dict_row) as cursor:
         return cursor.execute(
             """
-            select landing_id, source, stream, path, original_name
+            select landing_id, source, stream, path, sha256, original_name
             from ops.landing_files
             where
                 source = %s
@@ -206,11 +205,15 @@ def _begin(connection: psycopg.Connection[Any], waiting: dict[str, Any], run_id:
     return int(row[0])
 
 
-def _load_file(job: _Job, original_name: str) -> LoadResult:
+def _fetched(settings: Settings, landed: dict[str, Any]) -> AbstractContextManager[Path]:
+    return open_store(settings).local(landed["path"], landed["sha256"])
+
+
+def _load_file(job: _Job, original_name: str, fetched: AbstractContextManager[Path]) -> LoadResult:
     stream = job.stream
     try:
-        with job.connection.transaction():
-            tally = _Tally()
+        with fetched as path, job.connection.transaction():
+            job, tally = replace(job, path=path), _Tally()
             _create_table(job)
             if job.is_replay:
                 _take_back(job)

@@ -137,7 +137,22 @@ class Settings:
 
     @property
     def landing_dir(self) -> Path:
+        """The folder of landing files; of their drafts alone, where there is a `landing_location`."""
         return self.home / "landing" / self.centre_name
+
+    @property
+    def landing_location(self) -> str | None:
+        """Where in an object store landing files lie, as a URL (``s3://connection@bucket/prefix``)."""
+        given = os.environ.get("CALLHOUSE_LANDING") or self.centre.get("landing")
+        if not given:
+            return None
+        if "://" not in str(given):
+            raise ConfigError(
+                f"`{given}` names no scheme",
+                where="`landing` in centre.yml or CALLHOUSE_LANDING",
+                do="write it like s3://connection@bucket/prefix, or leave it out for a folder",
+            )
+        return f"{str(given).rstrip('/')}/{self.centre_name}"
 
     @property
     def outbox_dir(self) -> Path:

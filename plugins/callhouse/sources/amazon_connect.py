@@ -29,13 +29,13 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import PurePosixPath
 from typing import Any
 
 from callhouse.errors import ConfigError, SourceError
 from callhouse.settings import Source
-from callhouse.sources import kinds
+from callhouse.sources import kinds, object_storage
 from callhouse.sources.kinds import Delivery, Kind, Stream, Window
 
 STREAMS = ("contact_records", "agent_events", "evaluations")
@@ -82,7 +82,7 @@ def pull(source: Source, stream: Stream, window: Window) -> Iterator[Delivery] |
 def _objects(source: Source, stream: Stream, window: Window) -> Iterator[Delivery]:
     location, connection = source.options["location"], source.options.get("connection")
     with _explained(location, stream):
-        root = _open(location, connection)
+        root = object_storage.open_location(location, connection)
         found = {
             str(path): path
             for pattern in _patterns(stream.files, window)
@@ -100,31 +100,9 @@ def _objects(source: Source, stream: Stream, window: Window) -> Iterator[Deliver
         yield Delivery(stream.name, PurePosixPath(name).name, _chunks(path, location, stream))
 
 
-def _open(location: str, connection: str | None) -> Any:
-    from airflow.sdk import ObjectStoragePath
-
-    return ObjectStoragePath(location, conn_id=connection) if connection else ObjectStoragePath(location)
-
-
-@contextmanager
-def _explained(location: str, stream: Stream) -> Iterator[None]:
-    """Whatever goes wrong with an object store (each has errors of its own) as a SourceError."""
-    try:
-        yield
-    except SourceError:
-        raise
-    except Exception as error:
-        scheme = location.partition("://")[0]
-        package = (
-            "apache-airflow-providers-amazon[s3fs]" if scheme == "s3" else f"the fsspec package of {scheme}"
-        )
-        if isinstance(error, ImportError) or "filesystem" in str(error):
-            do = f"install {package} beside Callhouse"
-        else:
-            do = "check `location`, and the Airflow connection that `connection` names"
-        raise SourceError(
-            f"{location} cannot be read: {error or type(error).__name__}", where=stream.where, do=do
-        ) from error
+def _explained(location: str, stream: Stream) -> AbstractContextManager[None]:
+    what = "`location`, and the Airflow connection that `connection` names"
+    return object_storage.explained(location, stream.where, what)
 
 
 def _patterns(globs: Iterable[str], window: Window) -> list[str]:
