@@ -5,6 +5,8 @@
             union
             select " ~ local_date('joined_at') ~ " from changed
             union
+            select business_date + 1 from changed where " ~ local_date('ended_at') ~ " > business_date
+            union
             select sibling.business_date
             from staging.stg_freeswitch__calls as sibling
             where
