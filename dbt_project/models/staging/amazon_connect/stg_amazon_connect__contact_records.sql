@@ -9,13 +9,21 @@
                 select distinct source, contact_chain_id from changed
             ),
             members as (
-                select business_date, answered_at, initiated_at from changed
+                select business_date, answered_at, initiated_at, coalesce(dequeued_at, disconnected_at) as left_at from changed
                 union
-                select record.business_date, record.answered_at, record.initiated_at
+                select
+                    record.business_date,
+                    record.answered_at,
+                    record.initiated_at,
+                    coalesce(record.dequeued_at, record.disconnected_at)
                 from staging.stg_amazon_connect__contact_records as record
                 inner join chains on record.source = chains.source and record.record_key = chains.contact_chain_id
                 union
-                select record.business_date, record.answered_at, record.initiated_at
+                select
+                    record.business_date,
+                    record.answered_at,
+                    record.initiated_at,
+                    coalesce(record.dequeued_at, record.disconnected_at)
                 from staging.stg_amazon_connect__contact_records as record
                 inner join chains
                     on record.source = chains.source and record.initial_contact_id = chains.contact_chain_id
@@ -25,11 +33,19 @@
             select (answered_at at time zone '" ~ var('time_zone') ~ "')::date from members
             union
             select (initiated_at at time zone '" ~ var('time_zone') ~ "')::date from members
+            union
+            select touched::date
+            from members
+            cross join lateral generate_series(
+                business_date, least(" ~ local_date('left_at') ~ ", business_date + 7), '1 day'
+            ) as touched
+            where left_at is not null
         ",
     )
 }}
 {#- A contact record comes at least once, late and corrected: per ContactId the newest LastUpdateTimestamp
-    counts. It touches the dates of its whole chain: what became of a call is told by the records after it. -#}
+    counts. It touches the dates of its whole chain: what became of a call is told by the records after it. While it
+    waits it may be offered, and missed, on the next date. -#}
 with documents as (
     {{ documents_of('amazon_connect', 'contact_records') }}
 ),
