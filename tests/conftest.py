@@ -92,7 +92,13 @@ def cloned(server: Warehouse, template: str = TEMPLATE, name: str | None = None)
         try:
             yield Warehouse(server.host, server.port, server.user, server.password, name, is_embedded=False)
         finally:
-            connection.execute(f"drop database if exists {name} with (force)")
+            # Not by force: that fails where the server's own autovacuum is in the database.
+            connection.execute(
+                b"select pg_terminate_backend(pid, 5000) from pg_stat_activity"
+                b" where datname = %s and usename = current_user",
+                (name,),
+            )
+            connection.execute(f"drop database if exists {name}")
 
 
 def warehouse_uri(database: Warehouse) -> str:

@@ -135,6 +135,13 @@ def late(telling: Telling, dice: random.Random) -> Iterator[Delivered]:
     yield from _cut(telling, dice, (1, 0))
 
 
+def apart(telling: Telling, dice: random.Random) -> Iterator[Delivered]:
+    """One stream by the first run, the other by the next."""
+    for number, (table, found) in enumerate(telling.told().items()):
+        for record in found:
+            yield Delivered((number + telling.dice) % 2, table, 0, record)
+
+
 def corrected(telling: Telling, dice: random.Random) -> Iterator[Delivered]:
     """Wrong before right; where versions are stated, also the other way round."""
     for table, record in _each(telling.told()):
@@ -223,6 +230,7 @@ ARRANGEMENTS: dict[str, Arrangement] = {
     "damaged": damaged,
     "resumed": resumed,
     "late": late,
+    "streams_apart": apart,
     "corrected": corrected,
     "deleted": withdrawn,
     "unknown_fields": renewed,

@@ -33,8 +33,8 @@ SEED = int(os.environ.get("CALLHOUSE_ACCEPTANCE_SEED", "0"))
 ONLY = {int(number) for number in os.environ.get("CALLHOUSE_ACCEPTANCE_NUMBERS", "").split(",") if number}
 # Stories that each kind of source is told for a demand.
 STORIES = {
-    "told": 8, "twice": 4, "pieces": 24, "damaged": 16, "resumed": 12, "late": 12, "corrected": 8,
-    "deleted": 4, "unknown_fields": 4, "hostile": 1, "outlying_times": 2,
+    "told": 8, "twice": 4, "pieces": 24, "damaged": 16, "resumed": 12, "late": 12, "streams_apart": 4,
+    "corrected": 8, "deleted": 4, "unknown_fields": 4, "hostile": 1, "outlying_times": 2,
 }  # fmt: skip
 CLOCK_CHANGES = {date(2025, 3, 30): 23 * 3600, date(2025, 10, 26): 25 * 3600}
 SIMULATION = Plan(
@@ -89,7 +89,17 @@ def tellings(per_demand: dict[str, int], seed: int) -> list[Telling]:
         for demand, number in per_demand.items()
         for story, dice in (next(drawn) for _ in range(number))
     ]
-    planned.append(("midnight", over_midnight(), 0, None))
+    planned += [
+        (demand, story, dice, None)
+        for story in over_midnight()
+        for demand, dice in [
+            ("midnight", 0),
+            ("late", 1),
+            ("late", 2),
+            ("streams_apart", 0),
+            ("streams_apart", 1),
+        ]
+    ]
     planned += [("clock_changes", every_half_hour(seconds), 0, day) for day, seconds in CLOCK_CHANGES.items()]
     numbers = count()
     return [

@@ -189,23 +189,47 @@ def every_half_hour(seconds: int) -> Story:
     return Story(calls, (Shift(0, 5, seconds - 5, ((1300, 1500, "Break"),)),))
 
 
-def over_midnight() -> Story:
-    """Calls in the last and first seconds of days, one talked over midnight and one rung over it."""
+def over_midnight() -> list[Story]:
+    """Calls in the last and first seconds of days; then, each in a story of its own, one thing that begins on
+    one day and goes on on the next, so that nothing else has the next day built.
+    """
+    shift = Shift(1, DAY - 2000, DAY + 2000)
 
-    def answered(entered: int, wait: int, ring: int, talk: int, agent: int) -> Stay:
+    def answered(
+        entered: int, wait: int, ring: int, talk: int, agent: int = 1, end: str = "answered"
+    ) -> Stay:
         offer = Offer(agent, entered + wait - ring, ring, "answered")
-        return Stay(0, entered, wait, "answered", (offer,), talk, 0, "customer")
+        by = "customer" if end == "answered" else ""
+        return Stay(0, entered, wait, end, (offer,), talk, 0, by)
 
-    return Story(
-        (
-            Contact(1, (answered(DAY - 1, 0, 0, 30, 0),)),
-            Contact(2, (answered(DAY - 10, 20, 15, 300, 1),)),
-            Contact(3, (Stay(1, DAY - 1, 1, "abandoned"),)),
-            Contact(4, (Stay(1, DAY, 0, "empty"),)),
-            Contact(5, (Stay(1, 2 * DAY - 1, 5, "timeout", (Offer(0, 2 * DAY - 1, 5, "missed"),)),)),
-            Contact(6, (Stay(1, 2 * DAY - 30, 30, "callback"),)),
-        ),
-        (Shift(0, DAY - 900, DAY + 900, ((DAY + 100, DAY + 200, "Break"),)),
-         Shift(1, DAY - 900, DAY + 900, ((DAY - 400, DAY - 300, "Lunch"),)),
-         Shift(0, 2 * DAY - 600, 2 * DAY + 600, ((2 * DAY + 60, 2 * DAY + 120, "Break"),))),
-    )  # fmt: skip
+    def missed(entered: int, at: int, wait: int) -> Stay:
+        return Stay(1, entered, wait, "abandoned", (Offer(1, at, 5, "missed"),))
+
+    seconds = [
+        Contact(1, (answered(DAY - 1, 0, 0, 30, 0),)),
+        Contact(2, (answered(DAY - 10, 20, 15, 300),)),
+        Contact(3, (Stay(1, DAY - 1, 1, "abandoned"),)),
+        Contact(4, (Stay(1, DAY, 0, "empty"),)),
+        Contact(5, (Stay(1, 2 * DAY - 1, 5, "timeout", (Offer(0, 2 * DAY - 1, 5, "missed"),)),)),
+        Contact(6, (Stay(1, 2 * DAY - 30, 30, "callback"),)),
+    ]
+    shifts = [
+        Shift(0, DAY - 900, DAY + 900, ((DAY + 100, DAY + 200, "Break"),)),
+        Shift(1, DAY - 900, DAY + 900, ((DAY - 400, DAY - 300, "Lunch"),)),
+        Shift(0, 2 * DAY - 600, 2 * DAY + 600, ((2 * DAY + 60, 2 * DAY + 120, "Break"),)),
+    ]
+    nights = [
+        (answered(DAY - 60, 10, 5, 300),),
+        (answered(DAY - 60, 62, 5, 300),),
+        (answered(DAY - 60, 70, 5, 300),),
+        (missed(DAY - 60, DAY - 2, 90),),
+        (missed(DAY - 60, DAY + 10, 90),),
+        (answered(DAY - 60, 10, 5, 20, end="transferred"), answered(DAY + 5, 10, 5, 30)),
+        (Stay(0, DAY - 60, 30, "sent_on"), answered(DAY - 28, 40, 5, 30)),
+    ]
+    alone = [Story((), (Shift(1, DAY - 2000, DAY + 2000, ((DAY - 100, DAY + 100, "Lunch"),)),))]
+    return [
+        Story(tuple(seconds), tuple(shifts)),
+        *(Story((Contact(1, stays),), (shift,)) for stays in nights),
+        *alone,
+    ]
