@@ -69,5 +69,5 @@ insert into marts.quality_results (
 (3, 'build', 'identity', 'logical', 'critical', 'Offered adds up.', '排队量相符。', '2026-03-02', 'pass', 0),
 (3, 'build', 'no_gap', 'cyclical', 'warning', 'No half-hour is missing.', '无缺失半小时。', '2026-03-02', 'fail', 1),
 (3, 'staging', 'arrived', 'collectable', 'critical', 'Every source arrived.', '数据齐全。', null, 'pass', 0),
-(3, 'build', 'curiosity', 'usable', 'info', 'Kept, not shown.', '仅记录。', '2026-03-02', 'fail', 9),
+(3, 'build', 'curiosity', 'usable', 'info', 'Worth knowing.', '仅记录。', '2026-03-02', 'fail', 9),
 (2, 'build', 'identity', 'logical', 'critical', 'Offered adds up.', '排队量相符。', '2026-03-01', 'pass', 0);

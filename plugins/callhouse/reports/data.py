@@ -80,7 +80,7 @@ class RuleResult:
 
     @property
     def level(self) -> str:
-        """``pass``, ``warn`` (a warning rule that did not pass) or ``fail`` (a critical one)."""
+        """``pass``, ``warn`` (a warning or a note that did not pass) or ``fail`` (a critical one)."""
         if self.outcome == "pass":
             return "pass"
         return "fail" if self.severity == "critical" else "warn"
@@ -163,7 +163,9 @@ class DailyReport:
             ],
             "half_hours": [[half.start_at, *_half_hour_figures(half)] for half in self.half_hours],
             "rules": [
-                [rule.rule, rule.outcome, rule.violation_count] for rule in self.rules if rule.level != "pass"
+                [rule.rule, rule.outcome, rule.violation_count]
+                for rule in self.rules
+                if rule.level != "pass" and rule.severity != "info"
             ],
             "notices": [
                 [notice.business_date, notice.is_held, [rule.rule for rule in notice.rules]]
@@ -312,7 +314,7 @@ def _rules(connection: Connection[Any], run_id: int, day: date) -> tuple[RuleRes
                 select distinct on (rule, business_date) rule, principle, severity, outcome, sentence_en,
                     sentence_zh, violation_count, business_date
                 from marts.quality_results
-                where run_id = %s and (business_date = %s or business_date is null) and severity <> 'info'
+                where run_id = %s and (business_date = %s or business_date is null)
                 order by rule, business_date, result_id desc
                 """,
                 (run_id, day),

@@ -309,9 +309,8 @@ def restated_text(report: DailyReport, restatement: Restatement, language: str) 
 
 def rule_text(rule: RuleResult, language: str) -> dict[str, Any]:
     """One rule that did not pass: its level, its sentence, how many violations."""
-    outcome = (
-        "rule_error" if rule.outcome == "error" else "rule_fail" if rule.level == "fail" else "rule_warning"
-    )
+    by_severity = {"critical": "rule_fail", "warning": "rule_warning", "info": "rule_info"}
+    outcome = "rule_error" if rule.outcome == "error" else by_severity[rule.severity]
     count = chosen(PHRASES["violations"], language, count=number(rule.violation_count))
     sentence = chosen((rule.sentence_en, rule.sentence_zh), language)
     return {
