@@ -47,6 +47,8 @@ _ALL_KEYS = KEYS | {
     "fct_agent_intervals": "agent_key",
     "kpi_values": "unit_key",
 }
+# A half-hour in which anybody is there counts once for the centre, on one of its agents: on a twin's, or not.
+_SHARED = "staffed_interval_seconds"
 _TELLING = re.compile(r"(\w+)[:-]e(\d+)[cqa]\d+(?![^:])")
 
 Row = tuple[str, ...]
@@ -185,7 +187,8 @@ class Centre:
             rows: dict[Place, Counter[Row]] = defaultdict(Counter)
             where = "where period_type <> 'month'" if mart == "kpi_values" else ""
             for row_key, text in query(
-                self.settings, f"select {key}, to_jsonb(t)::text from marts.{mart} as t {where}"
+                self.settings,
+                f"select {key}, (to_jsonb(t) - '{_SHARED}')::text from marts.{mart} as t {where}",
             ):
                 place = _place_of(row_key)
                 if place:
