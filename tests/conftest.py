@@ -6,6 +6,7 @@
 - ``connection``: the owner's autocommit connection to that database.
 - ``make_settings``: the same with other config: ``make_settings(sources={...}, centre={...})``.
 - `cloned` and `centre_in`: for fixtures that keep a database of their own, filled once and then cloned.
+- ``s3``: a server that speaks S3, and the Airflow connection to it.
 - ``embedded``: settings of a home with no server yet, for tests of the server itself.
 - ``write_config``: writes config files into a folder.
 """
@@ -26,6 +27,8 @@ import yaml
 from callhouse import postgres
 from callhouse.postgres import Warehouse
 from callhouse.settings import PROJECT, Settings
+
+from .s3_server import S3, s3_server
 
 CENTRE = {"name": "testcentre", "time_zone": "Asia/Shanghai"}
 TEMPLATE = "callhouse_template"
@@ -122,6 +125,13 @@ def centre_in(folder: Path, database: Warehouse, **config: Any) -> Iterator[Sett
     """`make_centre` for the time of a block; the project's own config but for what is given."""
     with pytest.MonkeyPatch.context() as patch:
         yield make_centre(patch, folder, database, **config)
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[S3]:
+    """A server that speaks S3; one for all, for Airflow opens a connection once per process."""
+    with s3_server("callhouse") as server:
+        yield server
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import stat
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import openpyxl
 import psycopg
@@ -22,6 +22,8 @@ from callhouse import landing, raw, stores
 from callhouse.errors import ConfigError, SourceError
 from callhouse.settings import Settings
 from callhouse.sources import archives, files, object_storage
+
+from .s3_server import S3
 
 FROM, TO = datetime.date(2025, 3, 3), datetime.date(2025, 3, 4)
 SOURCES: dict[str, Any] = {
@@ -358,10 +360,16 @@ def test_an_archive_in_an_archive_fails_when_it_is_loaded(zipped: Settings) -> N
 # -- object stores -------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def stored(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+@pytest.fixture(params=["file", "s3"])
+def stored(
+    request: pytest.FixtureRequest, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Settings:
     """The centre with its landing files in an object store."""
-    monkeypatch.setenv("CALLHOUSE_LANDING", f"file://{tmp_path}/bucket/landing")
+    if request.param == "s3":
+        location = request.getfixturevalue("s3").location(tmp_path.name)
+    else:
+        location = f"file://{tmp_path}/bucket"
+    monkeypatch.setenv("CALLHOUSE_LANDING", location)
     return settings
 
 
@@ -396,15 +404,24 @@ def test_a_copy_to_an_object_store_that_was_killed_leaves_nothing_that_counts(
     def kill(*_: object) -> None:
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch:
-        patch.setattr(stores.ObjectStore, "write_manifest", kill)
-        with pytest.raises(KeyboardInterrupt):
-            extract(stored)
-    assert len(objects(stored)) == 1
-    assert landing.register(stored) == 0
+    def kill_half_way(source: IO[bytes], target: IO[bytes], _: int) -> None:
+        target.write(source.read(3))
+        raise KeyboardInterrupt
+
+    for where, what in [
+        ("callhouse.stores.shutil.copyfileobj", kill_half_way),
+        ("callhouse.stores.ObjectStore.write_manifest", kill),
+    ]:
+        with monkeypatch.context() as patch:
+            patch.setattr(where, what)
+            with pytest.raises(KeyboardInterrupt):
+                extract(stored)
+        assert landing.register(stored) == 0
     (landed,) = extract(stored)
     assert landed.is_new
+    assert sorted(map(len, objects(stored).values()))[0] == len(b"no\n1\n")
     assert len(objects(stored)) == 2
+    assert raw.load(stored)[0].rows_loaded == 1
 
 
 def test_a_landing_file_changed_in_its_object_store_is_not_loaded(stored: Settings) -> None:
@@ -422,7 +439,7 @@ def test_a_landing_file_changed_in_its_object_store_is_not_loaded(stored: Settin
 @pytest.mark.parametrize(
     ("location", "what", "do"),
     [
-        ("s3://bucket/landing", "cannot be used", "install apache-airflow-providers-amazon"),
+        ("gs://bucket/landing", "cannot be used", "install the fsspec package of gs"),
         ("bucket/landing", "names no scheme", "s3://connection@bucket/prefix"),
     ],
 )
@@ -434,3 +451,16 @@ def test_an_object_store_that_cannot_be_used_says_why_and_what_to_do(
     with pytest.raises((SourceError, ConfigError), match=what) as refused:
         extract(settings)
     assert location in refused.value.what and do in refused.value.do
+
+
+def test_a_large_file_goes_to_s3_in_parts_and_comes_back_whole(
+    settings: Settings, s3: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CALLHOUSE_LANDING", s3.location(tmp_path.name))
+    put(settings, "crm/cases.csv", b"no\n" + b"0123456789" * 13 * 1_000_000 + b"\n1\n")
+    (landed,) = extract(settings)
+    key = f"{tmp_path.name}/testcentre/{landed.path}"
+    assert s3.client.head_object(Bucket=s3.bucket, Key=key)["ETag"].count("-") == 1, "one upload, in parts"
+    with stores.open_store(settings).local(landed.path, landed.sha256) as path:
+        assert path.stat().st_size == landed.byte_count
+    assert landed_paths(settings) == []

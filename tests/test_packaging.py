@@ -40,10 +40,10 @@ def locked(path: Path) -> list[tuple[Requirement, int]]:
     return [(Requirement(pin.split(" --hash=")[0].strip()), pin.count("--hash=sha256:")) for pin in pins]
 
 
-def versions(path: Path, python: str) -> dict[str, str]:
+def versions(path: Path, python: str, micro: int = 4) -> dict[str, str]:
     """Name -> version of what the lock file installs on Linux with this Python."""
     environment = {
-        "python_version": python, "python_full_version": f"{python}.4",
+        "python_version": python, "python_full_version": f"{python}.{micro}",
         "sys_platform": "linux", "os_name": "posix", "platform_system": "Linux", "platform_machine": "x86_64",
         "platform_python_implementation": "CPython", "implementation_name": "cpython",
     }  # fmt: skip
@@ -104,7 +104,8 @@ def test_each_supported_python_gets_a_locked_set_and_others_are_refused() -> Non
 
 
 def test_the_environment_in_use_is_the_locked_one() -> None:
-    lock = versions(PROJECT / "requirements-dev.txt", f"{sys.version_info.major}.{sys.version_info.minor}")
+    major, minor, micro = sys.version_info[:3]
+    lock = versions(PROJECT / "requirements-dev.txt", f"{major}.{minor}", micro)
     from importlib.metadata import distributions
 
     installed = {canonicalize_name(d.metadata["Name"]): d.version for d in distributions()}

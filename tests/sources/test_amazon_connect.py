@@ -25,6 +25,7 @@ from callhouse.sources import streams_of
 
 from ..conftest import cloned, make_centre
 from ..main_job.warehouse import MainJob, differences_from_truth, digests, query, run_warehouse
+from ..s3_server import CONNECTION, S3
 
 SHARED = Path(os.environ.get("CALLHOUSE_SHARED_DATA", PROJECT.parent / "shared" / "data")) / "amazon_connect"
 DAY = date(2022, 1, 5)
@@ -540,12 +541,34 @@ def test_objects_of_a_location_are_landed_and_those_of_other_dates_left(
     assert [file.is_new for file in again] == [False, False]
 
 
+def test_objects_in_s3_are_landed_by_the_airflow_connection(
+    make_settings: Callable[..., Settings], s3: S3
+) -> None:
+    for day in ("2022/01/03", "2022/01/04"):
+        s3.put(f"export/ctr/{day}/07/firehose-1", json.dumps({"ContactId": day}).encode())
+    entry = {
+        "kind": "amazon_connect",
+        "location": f"s3://{s3.bucket}/export",
+        "connection": CONNECTION,
+        "streams": {"contact_records": {"files": ["ctr/%Y/%m/%d/**/*"]}},
+    }
+    settings = make_settings(sources={"connect": entry})
+    assert [file.is_new for file in landing.extract(settings, "connect", DAY, DAY)] == [True]
+    assert [file.is_new for file in landing.extract(settings, "connect", DAY, DAY)] == [False]
+    assert [result.rows_loaded for result in raw.load(settings)] == [1]
+
+    entry |= {"location": "s3://no-such-bucket/x"}
+    with pytest.raises(SourceError, match="s3://no-such-bucket/x") as refused:
+        landing.extract(make_settings(sources={"connect": entry}), "connect", DAY, DAY)
+    assert "no object matches" in str(refused.value) or "check `location`" in refused.value.do
+
+
 def test_a_location_that_cannot_be_read_says_why_and_what_to_do(
     make_settings: Callable[..., Settings],
 ) -> None:
     stream = {"contact_records": {"files": ["ctr/*"]}}
     for location, do in [
-        ("s3://bucket/x", "install apache-airflow-providers-amazon"),
+        ("gs://bucket/x", "install the fsspec package of gs"),
         ("file:///no/such", "correct `location`"),
     ]:
         entry = {"kind": "amazon_connect", "location": location, "streams": stream}
