@@ -24,11 +24,14 @@ _STAGED = (
 )
 
 
-def _rows_staged(dates: str, columns: str) -> str:
-    """SQL of ``columns`` per business date, source and stream, over the staged rows of ``dates``."""
+def _rows_staged(dates: str, columns: str, if_at_all: str = "true") -> str:
+    """SQL of ``columns`` per business date, source and stream, over the staged rows of ``dates``.
+
+    ``if_at_all`` is looked at once: where it is false, no table is.
+    """
     return "\n  union all ".join(
         f"select business_date, source, stream, {columns} from staging.{table}"
-        f" where business_date = any({dates}) group by 1, 2, 3"
+        f" where business_date = any({dates}) and {if_at_all} group by 1, 2, 3"
         for table in _STAGED
     )
 
@@ -118,7 +121,7 @@ rule(
       select distinct unnest(dates || business_date) as business_date from judged
     ),
     staged as (
-      {_rows_staged("array(select business_date from needed)", "count(*) as row_count")}
+      {_rows_staged("array(select business_date from needed)", "count(*) as row_count", "exists (select from needed)")}
     ),
     files as (
       select window_from, window_to, landing_files.source, landing_files.stream, loads.rows_in

@@ -53,6 +53,13 @@ def test_help_names_every_command_and_every_exit_code() -> None:
         assert re.search(rf"[:·] {error.exit_code} \w", text)
 
 
+@pytest.mark.parametrize("group", [[], ["rejects"]])
+def test_without_a_command_the_help_is_shown_and_no_error(group: list[str]) -> None:
+    done = callhouse(*group)
+    assert done.returncode == 2
+    assert "Commands" in done.stdout + done.stderr and "✗" not in done.stderr
+
+
 def test_the_command_starts_without_anything_heavy() -> None:
     script = "import sys, callhouse.__main__; print(*{name.split('.')[0] for name in sys.modules})"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

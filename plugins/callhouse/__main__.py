@@ -712,6 +712,8 @@ def execute(arguments: list[str]) -> int:
     except CallhouseError as error:
         shown: CallhouseError = error
     except typer.exceptions.TyperException as error:
+        if not error.format_message():
+            return ConfigError.exit_code  # without a command; the help was shown
         shown = _usage(error)
     except typer.Abort:
         return 130

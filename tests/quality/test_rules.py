@@ -358,6 +358,26 @@ def test_row_counts_that_make_no_sense_are_refused(make_settings: Any, row_count
         _ = made.sources
 
 
+def test_a_file_of_which_no_row_could_be_used_counts_for_the_last_date_it_was_asked_for(
+    settings: Settings, execute: Any
+) -> None:
+    execute(
+        """
+        insert into ops.landing_files
+            (source, stream, path, original_name, window_from, window_to, byte_count, sha256)
+        values ('connect', 'contact_records', 'x', 'records.json', '2024-03-01', '2024-03-05', 1, 'x');
+        insert into ops.loads (landing_id, source, stream, state, rows_in, rows_loaded, rows_rejected)
+        select landing_id, source, stream, 'staged', 500, 0, 500
+        from ops.landing_files where source = 'connect';
+        insert into ops.rejects (load_id, source, stream, stage, line, bytes, reason)
+        select load_id, source, stream, 'staging', line, 'x', 'ContactId: missing'
+        from ops.loads, generate_series(1, 500) as lines (line) where source = 'connect'
+        """
+    )
+    rows = counted(settings, "staging").of("rejects_stay_below_a_tenth")
+    assert {row.business_date: row.share > 0.1 for row in rows} == {MONDAY: False, TUESDAY: True}
+
+
 def test_a_violation_is_counted_on_its_own_date(settings: Settings, execute: Any) -> None:
     execute(PLANTED["visits_end_after_they_start"])
     rows = counted(settings, "build").of("visits_end_after_they_start")
