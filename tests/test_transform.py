@@ -35,6 +35,27 @@ def test_a_target_of_the_configuration_stands_beside_the_official_service_level_
     assert targets[2] == {"kpi": "aht", "valid_from": "2026-01-01", "target": 240}
 
 
+def test_a_queue_has_the_centres_service_level_but_for_what_it_sets_itself(
+    make_settings: Callable[..., Settings],
+) -> None:
+    queues = {"vip": [{"valid_from": date(2026, 1, 1), "threshold_seconds": 10, "official": "F1"}]}
+    found = transform.variables(make_settings(centre={"queues": queues}))
+    assert found["queue_service_levels"]["vip"] == [
+        {
+            "valid_from": "2026-01-01",
+            "threshold_seconds": 10,
+            "short_abandon_seconds": 5,
+            "official": "F1",
+            "target": 0.8,
+            "promise_threshold_seconds": 10,
+            "promise_target": 0.9,
+        }
+    ]
+    assert {"kpi": "service_level_f1", "valid_from": "2026-01-01", "target": 0.8, "unit_key": "vip"} in found[
+        "targets"
+    ]
+
+
 def test_a_mapping_to_a_field_the_record_has_not_is_refused_by_name(
     make_settings: Callable[..., Settings],
 ) -> None:

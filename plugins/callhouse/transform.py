@@ -100,24 +100,14 @@ def variables(settings: Settings) -> dict[str, Any]:
     """What the models need to know of the configuration, as dbt variables (plain JSON values)."""
     centre = settings.centre
     label = centre.get("label") or {}
-    targets = [
-        {
-            "kpi": f"service_level_{level['official'].lower()}",
-            "valid_from": level["valid_from"],
-            "target": level["target"],
-        }
-        for level in centre["service_level"]
-        if level.get("target") is not None
-    ]
-    targets += [
-        {
-            "kpi": "answered_in_promise_rate",
-            "valid_from": level["valid_from"],
-            "target": level["promise_target"],
-        }
-        for level in centre["service_level"]
-        if level.get("promise_target") is not None
-    ]
+    levels = centre["service_level"]
+    of_queues = {
+        str(queue): [_in_force(levels, level["valid_from"]) | level for level in own]
+        for queue, own in (centre.get("queues") or {}).items()
+    }
+    targets = [target for level in levels for target in _level_targets(level)]
+    for queue, own in of_queues.items():
+        targets += [target | {"unit_key": queue} for level in own for target in _level_targets(level)]
     sources = {
         name: {
             "kind": source.kind,
@@ -131,11 +121,31 @@ def variables(settings: Settings) -> dict[str, Any]:
         "time_zone": settings.time_zone,
         "centre_label": label.get("en", settings.centre_name) if isinstance(label, dict) else str(label),
         "sources": sources,
-        "service_level": centre["service_level"],
-        "queue_service_levels": centre.get("queues") or {},
+        "service_level": levels,
+        "queue_service_levels": of_queues,
         "targets": targets + list(centre.get("targets") or []),
     }
     return dict(json.loads(json.dumps(found, default=str)))
+
+
+def _in_force(levels: list[dict[str, Any]], on: object) -> dict[str, Any]:
+    """The centre's setting on a date, for what a queue does not set itself: the last one not after it."""
+    ordered = sorted(levels, key=lambda level: str(level["valid_from"]))
+    earlier = [level for level in ordered if str(level["valid_from"]) <= str(on)]
+    return (earlier or ordered[:1])[-1]
+
+
+def _level_targets(level: dict[str, Any]) -> list[dict[str, Any]]:
+    """What a service-level setting aims at: the official level, and what was promised."""
+    aims = {
+        f"service_level_{level['official'].lower()}": level.get("target"),
+        "answered_in_promise_rate": level.get("promise_target"),
+    }
+    return [
+        {"kpi": kpi, "valid_from": level["valid_from"], "target": target}
+        for kpi, target in aims.items()
+        if target is not None
+    ]
 
 
 def dbt_arguments(settings: Settings) -> list[str]:

@@ -113,7 +113,13 @@ aimed as (
             from targets
             where
                 targets.kpi_id = periods.kpi_id
-                and (targets.unit_key = periods.unit_key or targets.unit_key is null)
+                and (
+                    targets.unit_key is null
+                    or targets.unit_key = periods.unit_key
+                    {#- A queue may be named without its source. #}
+                    or periods.unit_type = 'queue'
+                    and targets.unit_key = substr(periods.unit_key, strpos(periods.unit_key, ':') + 1)
+                )
                 and targets.valid_from <= periods.period_start_date
             order by targets.unit_key asc nulls last, targets.valid_from desc
             limit 1
