@@ -123,48 +123,35 @@ class Replay:
 
 def reasons(settings: Settings, chosen: Chosen) -> list[Reason]:
     """The chosen rejects counted by stream, stage and reason, the most frequent first."""
-    with postgres.connect(settings, "callhouse_audit", name="callhouse rejects") as connection:
-        return (
-            connection.cursor(row_factory=class_row(Reason))
-            .execute(
-                f"""
-                select
-                    source, stream, stage, reason, count(*) as row_count,
-                    count(distinct load_id) as file_count, min(rejected_at) as first_at,
-                    max(rejected_at) as last_at
-                from ops.rejects
-                where {_IS_CHOSEN}
-                group by source, stream, stage, reason
-                order by row_count desc, source, stream, stage, reason
-                """.encode(),
-                _parameters(settings, chosen),
-            )
-            .fetchall()
-        )
+    statement = f"""
+        select
+            source, stream, stage, reason, count(*) as row_count, count(distinct load_id) as file_count,
+            min(rejected_at) as first_at, max(rejected_at) as last_at
+        from ops.rejects
+        where {_IS_CHOSEN}
+        group by source, stream, stage, reason
+        order by row_count desc, source, stream, stage, reason
+        """
+    with _audit(settings) as connection, connection.cursor(row_factory=class_row(Reason)) as cursor:
+        return cursor.execute(statement.encode(), _parameters(settings, chosen)).fetchall()
 
 
 def lines(settings: Settings, chosen: Chosen, limit: int) -> list[Line]:
     """The chosen rejects themselves, in the order of their loads and lines, at most ``limit``."""
-    with postgres.connect(settings, "callhouse_audit", name="callhouse rejects") as connection:
-        return (
-            connection.cursor(row_factory=class_row(Line))
-            .execute(
-                f"""
-                select
-                    rejects.load_id, rejects.source, rejects.stream, original_name as file, line, stage,
-                    reason, rejected_at, coalesce(length(bytes), 0) as byte_count,
-                    coalesce(substring(bytes for {SHOWN_BYTES}), '') as content
-                from ops.rejects
-                inner join ops.loads using (load_id)
-                inner join ops.landing_files using (landing_id)
-                where {_IS_CHOSEN}
-                order by rejects.load_id, line, reject_id
-                limit %(limit)s
-                """.encode(),
-                _parameters(settings, chosen) | {"limit": limit},
-            )
-            .fetchall()
-        )
+    statement = f"""
+        select
+            rejects.load_id, rejects.source, rejects.stream, original_name as file, line, stage, reason,
+            rejected_at, coalesce(length(bytes), 0) as byte_count,
+            coalesce(substring(bytes for {SHOWN_BYTES}), '') as content
+        from ops.rejects
+        inner join ops.loads using (load_id)
+        inner join ops.landing_files using (landing_id)
+        where {_IS_CHOSEN}
+        order by rejects.load_id, line, reject_id
+        limit %(limit)s
+        """
+    with _audit(settings) as connection, connection.cursor(row_factory=class_row(Line)) as cursor:
+        return cursor.execute(statement.encode(), _parameters(settings, chosen) | {"limit": limit}).fetchall()
 
 
 def replay(settings: Settings, chosen: Chosen) -> Replay:
@@ -195,11 +182,13 @@ def replay(settings: Settings, chosen: Chosen) -> Replay:
 def escaped(content: bytes) -> str:
     """Bytes as one line of text that a terminal cannot take for anything else; ``\\`` is doubled."""
     text = content.replace(b"\\", b"\\\\").decode(errors="backslashreplace")
-    return "".join(letter if letter.isprintable() else _escape(letter) for letter in text)
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text
+    )
 
 
-def _escape(letter: str) -> str:
-    return letter.encode("unicode_escape").decode()
+def _audit(settings: Settings) -> psycopg.Connection[Any]:
+    return postgres.connect(settings, "callhouse_audit", name="callhouse rejects")
 
 
 def _parameters(settings: Settings, chosen: Chosen) -> dict[str, Any]:
