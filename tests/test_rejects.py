@@ -336,7 +336,7 @@ def loaded(centre: Centre) -> list[list[tuple[Any, ...]]]:
     encoding=strategies.sampled_from(["utf-8", "latin-1"]),
 )
 @examples(
-    max_examples=int(os.environ.get("CALLHOUSE_TEST_EXAMPLES", 20)),
+    max_examples=int(os.environ.get("CALLHOUSE_TEST_EXAMPLES", 12)),
     deadline=None,
     phases=[
         Phase.explicit,
