@@ -404,7 +404,7 @@ def test_simulated_days_give_the_marts_of_the_truth(make_settings: Callable[...,
     simulate(plan, settings.data_dir)
     run_warehouse(settings, first, first + timedelta(days=1))
     _tell_what_freeswitch_knows(settings.data_dir / "truth")
-    assert differences_from_truth(settings) == []
+    assert differences_from_truth(settings, but=("fct_agent_states",)) == []
     assert query(settings, "select count(*) > 0 from marts.fct_agent_legs where transfer_kind = 'blind'") == [
         (True,)
     ]

@@ -623,7 +623,7 @@ def test_simulated_days_asked_of_the_api_give_the_marts_of_the_truth(
         run_warehouse(settings, first, first + timedelta(days=1))
     truth = settings.data_dir / "truth"
     _forget_what_genesys_does_not_tell(truth)
-    assert differences_from_truth(settings) == []
+    assert differences_from_truth(settings, but=("fct_agent_states",)) == []
     assert query(settings, "select count(*) > 0 from marts.fct_agent_legs where transfer_kind = 'blind'") == [
         (True,)
     ]

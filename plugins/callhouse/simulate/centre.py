@@ -366,6 +366,8 @@ class _Centre:
         self._log(at, visit, agent.label, f"{event}|{ring * 1000}")
         if event == "RINGNOANSWER" and ring:
             visit.legs.append(Leg(agent.person.agent_id, visit.offered_at, ring, is_answered=False))
+        elif self.truth:
+            self.truth.rang(agent.person.agent_id, visit.offered_at, at)
         for system in self.other_systems:
             system.stopped_ringing(at, agent, visit, is_missed=event == "RINGNOANSWER")
         self._schedule(at + (_AFTER_MISS if event == "RINGNOANSWER" else 1), self._free, agent)

@@ -14,6 +14,9 @@ What the figures mean (KPI conventions; T and S from the plan):
   open it is ``in_progress``;
 - an agent's day has the offers answered or given up on it; its seconds of talk, log-in and pause are clipped
   at local midnight;
+- an agent is in one state each second from log-in to log-off: ringing, talk, away, else available (a log
+  without after-call work shows that as available); spans are cut at local midnight, and the time between two
+  log-ins of one date is offline;
 - at ``cut_off`` a visit still waiting is ``in_progress``, one still talking is ``answered`` with unknown talk
   time; agents talk, are logged in and paused until the log's last line, for nothing is known beyond it.
 """
@@ -64,6 +67,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     ),
     "fct_queue_intervals": ("queue_id", "interval_start_at", "business_date", *_COUNTS, *_WAITS, *_DURATIONS),
     "fct_agent_days": ("agent_id", "business_date", *_AGENT_DAY),
+    "fct_agent_states": ("agent_id", "started_at", "ended_at", "business_date", "state", "state_seconds"),
     "fct_surveys": (
         "source", "survey_id", "contact_id", "customer_id", "business_date", "question", "score", "max_score",
         "answered_at", "valid_count", "satisfied_count",
@@ -93,6 +97,8 @@ class Truth:
         }
         self._intervals: dict[tuple[int, str], list[int]] = defaultdict(lambda: [0] * len(_INTERVAL_INDEX))
         self._open_talks: dict[str, int] = {}
+        self._log_ins: dict[str, list[tuple[int, int]]] = defaultdict(list)
+        self._busy: dict[str, list[tuple[int, int, str]]] = defaultdict(list)
         self._shifts: set[tuple[date, str]] = set()
         self._agent_days: dict[tuple[date, str], list[int]] = defaultdict(lambda: [0] * len(_AGENT_DAY))
 
@@ -125,6 +131,7 @@ class Truth:
                 leg.transfer_target,
             ))  # fmt: skip
             answered_at = leg.offered_at + leg.ring
+            self.rang(leg.agent_id, leg.offered_at, answered_at)
             if leg.is_answered:
                 agent_id = leg.agent_id
                 self._add_agent(leg.agent_id, self._clock.day(answered_at), "answered_count", 1)
@@ -156,17 +163,23 @@ class Truth:
         for index, measure in enumerate(measures):
             totals[index] += measure
 
+    def rang(self, agent_id: str, begin: int, end: int) -> None:
+        self._busy[agent_id].append((begin, end, "ringing"))
+
     def logged_in(self, agent_id: str, begin: int, end: int) -> None:
+        self._log_ins[agent_id].append((begin, end))
         for day, seconds in self._clock.by_day(begin, end):
             self._add_agent(agent_id, day, "logged_in_seconds", seconds)
         if agent_id in self._open_talks:  # the log ends before the call does
             self._talked(agent_id, self._open_talks.pop(agent_id), end)
 
     def _talked(self, agent_id: str, begin: int, end: int) -> None:
+        self._busy[agent_id].append((begin, end, "talk"))
         for day, seconds in self._clock.by_day(begin, end):
             self._add_agent(agent_id, day, "talk_seconds", seconds)
 
     def paused(self, agent_id: str, begin: int, end: int) -> None:
+        self._busy[agent_id].append((begin, end, "away"))
         for day, seconds in self._clock.by_day(begin, end):
             self._add_agent(agent_id, day, "paused_seconds", seconds)
 
@@ -205,6 +218,8 @@ class Truth:
         self._add_agent(agent_id, duty.day, "present_seconds", present)
 
     def finish(self) -> None:
+        for agent_id in sorted(self._log_ins):
+            self._states(agent_id)
         for (interval, queue_id), totals in sorted(self._intervals.items()):
             day = self._clock.day(interval).isoformat()
             self._files["fct_queue_intervals"].write((queue_id, utc(interval), day, *totals))
@@ -213,6 +228,29 @@ class Truth:
             if (date_of_agent, agent_id) not in self._shifts:
                 row[-len(_OF_SHIFT) :] = [""] * len(_OF_SHIFT)
             self._files["fct_agent_days"].write((agent_id, date_of_agent.isoformat(), *row))
+
+    def _states(self, agent_id: str) -> None:
+        """An agent's spans, one after the other; what fills the time logged in is available."""
+        busy = iter(sorted(span for span in self._busy[agent_id] if span[0] < span[1]))
+        span = next(busy, None)
+        logged_off: int | None = None
+        for log_in, log_off in sorted(self._log_ins[agent_id]):
+            if logged_off is not None and self._clock.day(logged_off) == self._clock.day(log_in):
+                self._state(agent_id, logged_off, log_in, "offline")
+            now = log_in
+            while span is not None and span[0] < log_off:
+                self._state(agent_id, now, span[0], "available")
+                self._state(agent_id, *span)
+                now, span = span[1], next(busy, None)
+            self._state(agent_id, now, log_off, "available")
+            logged_off = log_off
+
+    def _state(self, agent_id: str, begin: int, end: int, state: str) -> None:
+        for day, seconds in self._clock.by_day(begin, end):
+            self._files["fct_agent_states"].write(
+                (agent_id, utc(begin), utc(begin + seconds), day.isoformat(), state, seconds)
+            )
+            begin += seconds
 
     def _add_agent(self, agent_id: str, day: date, measure: str, amount: int) -> None:
         self._agent_days[day, agent_id][_AGENT_DAY_INDEX[measure]] += amount
