@@ -135,6 +135,20 @@ def late(telling: Telling, dice: random.Random) -> Iterator[Delivered]:
     yield from _cut(telling, dice, (1, 0))
 
 
+def beginning_last(telling: Telling, dice: random.Random) -> Iterator[Delivered]:
+    """Only the beginning of one stream by the next run; the dice count through the streams and their cuts."""
+    told = telling.told()
+    cuts = [
+        (table, cut)
+        for table, found in told.items()
+        for cut in range(1, len(found) + 1, max(1, len(found) // 8))
+    ]
+    late_table, late_cut = cuts[telling.dice % len(cuts)] if cuts else ("", 0)
+    for table, found in told.items():
+        for index, record in enumerate(found):
+            yield Delivered(int(table == late_table and index < late_cut), table, 0, record)
+
+
 def apart(telling: Telling, dice: random.Random) -> Iterator[Delivered]:
     """One stream by the first run, the other by the next."""
     for number, (table, found) in enumerate(telling.told().items()):
@@ -230,6 +244,7 @@ ARRANGEMENTS: dict[str, Arrangement] = {
     "damaged": damaged,
     "resumed": resumed,
     "late": late,
+    "beginning_last": beginning_last,
     "streams_apart": apart,
     "corrected": corrected,
     "deleted": withdrawn,

@@ -56,7 +56,7 @@ SIMULATED = {
     "genesys_cloud__conversations": "genesys_cloud/conversations-*",
     "genesys_cloud__user_details": "genesys_cloud/user_details-*",
 }
-_FIRST = date(2005, 1, 3)
+_FIRST = date(2000, 1, 3)
 _APART = timedelta(days=5)  # a story's days, and one before and behind that no other touches
 
 
@@ -92,13 +92,8 @@ def tellings(per_demand: dict[str, int], seed: int) -> list[Telling]:
     planned += [
         (demand, story, dice, None)
         for story in over_midnight()
-        for demand, dice in [
-            ("midnight", 0),
-            ("late", 1),
-            ("late", 2),
-            ("streams_apart", 0),
-            ("streams_apart", 1),
-        ]
+        for demand, dices in (("midnight", 1), ("beginning_last", 8), ("streams_apart", 2))
+        for dice in range(dices)
     ]
     planned += [("clock_changes", every_half_hour(seconds), 0, day) for day, seconds in CLOCK_CHANGES.items()]
     numbers = count()

@@ -227,7 +227,10 @@ def over_midnight() -> list[Story]:
         (answered(DAY - 60, 10, 5, 20, end="transferred"), answered(DAY + 5, 10, 5, 30)),
         (Stay(0, DAY - 60, 30, "sent_on"), answered(DAY - 28, 40, 5, 30)),
     ]
-    alone = [Story((), (Shift(1, DAY - 2000, DAY + 2000, ((DAY - 100, DAY + 100, "Lunch"),)),))]
+    alone = [
+        Story((Contact(1, (Stay(0, DAY - 60, 30, "sent_on"), Stay(1, DAY + 5, 20, "abandoned"))),)),
+        Story((), (Shift(1, DAY - 2000, DAY + 2000, ((DAY - 100, DAY + 100, "Lunch"),)),)),
+    ]
     return [
         Story(tuple(seconds), tuple(shifts)),
         *(Story((Contact(1, stays),), (shift,)) for stays in nights),
