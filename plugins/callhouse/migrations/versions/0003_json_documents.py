@@ -7,8 +7,8 @@ from alembic import op
 revision = "0003"
 down_revision = "0002"
 
-# Before PostgreSQL 16 had `is json`, only the cast could tell. A caught error is a subtransaction: parallel workers
-# may begin none before 17, and since then `create table as` still fails when its leader ends one of its own.
+# Before PostgreSQL 16 had `is json`, only the cast could tell. A caught error is a subtransaction, which
+# parallel workers may not begin before 17.
 IS_JSON = """
 create function ops.is_json(value text) returns boolean
 language sql immutable parallel safe
@@ -16,7 +16,7 @@ return value is json;
 """
 IS_JSON_BEFORE_16 = """
 create function ops.is_json(value text) returns boolean
-language plpgsql immutable strict parallel unsafe
+language plpgsql immutable strict parallel {parallel}
 as $$
 begin
     perform value::json;
@@ -29,7 +29,7 @@ end $$;
 # A caught error costs less than looking at the text twice.
 TO_JSON = r"""
 create function ops.to_json(value text) returns jsonb
-language plpgsql immutable strict parallel unsafe
+language plpgsql immutable strict parallel {parallel}
 as $$
 begin
     return value::jsonb;
@@ -59,8 +59,9 @@ comment on function ops.to_json(text) is
 
 def upgrade() -> None:
     version = op.get_bind().dialect.server_version_info or (0,)
+    parallel = "safe" if version >= (17,) else "unsafe"
     for statements in (IS_JSON if version >= (16,) else IS_JSON_BEFORE_16, TO_JSON):
-        op.execute(statements)
+        op.execute(statements.replace("{parallel}", parallel))
 
 
 def downgrade() -> None:
