@@ -16,11 +16,13 @@ with changes as (
     window agent as (partition by source, agent_id order by changed_at, status)
 ),
 
+{#- A record of the far future says nothing about how far the data goes. -#}
 data_ends as (
     select
         source,
         max(changed_at) as ends_at
     from {{ ref('stg_freeswitch__agent_statuses') }}
+    where changed_at < now() + interval '1 day'
     group by source
 ),
 

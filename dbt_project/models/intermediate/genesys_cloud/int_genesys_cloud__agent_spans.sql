@@ -19,11 +19,13 @@ with states as (
         )
 ),
 
+{#- A record of the far future says nothing about how far the data goes. -#}
 data_ends as (
     select
         source,
         max(coalesce(ended_at, started_at)) as ends_at
     from {{ ref('stg_genesys_cloud__user_states') }}
+    where coalesce(ended_at, started_at) < now() + interval '1 day'
     group by source
 ),
 
