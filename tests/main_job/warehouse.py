@@ -160,6 +160,50 @@ def differences_from_truth(settings: Settings, but: tuple[str, ...] = ()) -> lis
     return found
 
 
+def agent_seconds(
+    settings: Settings, spans: str, where: str = "true"
+) -> dict[tuple[str, str], tuple[int, int]]:
+    """Seconds logged in and away per agent and date of the run, from the model of one kind's spans."""
+    rows = query(
+        settings,
+        f"""
+        select agent_id, days.business_date::text,
+            coalesce(sum(seconds) filter (where state = 'available'), 0)::int,
+            coalesce(sum(seconds) filter (where state = 'away'), 0)::int
+        from (
+            select agent_id, state, range_agg(tstzrange(started_at, ended_at)) as spans
+            from intermediate.{spans} where state in ('available', 'away') and {where}
+            group by 1, 2
+        ) as agents
+        cross join unnest((select dates from ops.build_state)) as days (business_date)
+        cross join lateral unnest(
+            spans * tstzmultirange(tstzrange(
+                days.business_date::timestamp at time zone 'Asia/Shanghai',
+                (days.business_date + 1)::timestamp at time zone 'Asia/Shanghai'
+            ))
+        ) as part
+        cross join lateral extract(
+            epoch from date_trunc('second', upper(part)) - date_trunc('second', lower(part))
+        ) as seconds
+        group by 1, 2
+        """,
+    )
+    return {(row[0], row[1]): (row[2], row[3]) for row in rows}
+
+
+def true_agent_seconds(truth: Path) -> dict[tuple[str, str], tuple[int, int]]:
+    """The same as the simulation knows it."""
+    with (truth / "fct_agent_days.csv").open(encoding="utf-8", newline="") as file:
+        return {
+            (row["agent_id"], row["business_date"]): (
+                int(row["logged_in_seconds"]),
+                int(row["paused_seconds"]),
+            )
+            for row in csv.DictReader(file)
+            if row["logged_in_seconds"] != "0"
+        }
+
+
 def _difference(columns: list[str], row: Row, others: list[Row]) -> str:
     """How a row of the truth and the published row most like it differ."""
     nearest = max(others, default=(), key=lambda other: sum(map(str.__eq__, row, other)))

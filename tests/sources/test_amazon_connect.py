@@ -24,7 +24,15 @@ from callhouse.simulate import Plan, simulate
 from callhouse.sources import streams_of
 
 from ..conftest import cloned, make_centre
-from ..main_job.warehouse import MainJob, differences_from_truth, digests, query, run_warehouse
+from ..main_job.warehouse import (
+    MainJob,
+    agent_seconds,
+    differences_from_truth,
+    digests,
+    query,
+    run_warehouse,
+    true_agent_seconds,
+)
 from ..s3_server import CONNECTION, S3
 
 SHARED = Path(os.environ.get("CALLHOUSE_SHARED_DATA", PROJECT.parent / "shared" / "data")) / "amazon_connect"
@@ -621,7 +629,11 @@ def test_simulated_days_end_in_the_marts_of_their_truth(make_settings: Callable[
     some = "select sum((outcome = 'missed')::int) > 5, sum((transfer_kind = 'blind')::int) > 5"
     assert query(settings, f"{some} from marts.fct_agent_legs") == [(True, True)]
     assert query(settings, "select sum(called_back_count) > 0 from marts.fct_queue_visits") == [(True,)]
-    assert _agent_seconds(settings) == _true_agent_seconds(truth)
+    assert agent_seconds(
+        settings,
+        "int_amazon_connect__agent_spans",
+        "coalesce(reason, '') not in ('Missed', 'Rejected', 'Error')",
+    ) == true_agent_seconds(truth)
     # After-call work from the events is that of the records.
     by_events = """
         select sum(round(extract(epoch from ended_at - started_at)))
@@ -649,45 +661,3 @@ def _tell_what_amazon_connect_knows(truth: Path, extensions: dict[str, str]) -> 
             )
             writer.writeheader()
             writer.writerows(rows)
-
-
-def _agent_seconds(settings: Settings) -> dict[tuple[str, str], tuple[int, int]]:
-    """Seconds logged in, and away by choice, per agent and local date of the run, from the spans."""
-    rows = query(
-        settings,
-        """
-        select agent_id, days.business_date::text,
-            coalesce(sum(seconds) filter (where state = 'available'), 0)::int,
-            coalesce(sum(seconds) filter (where state = 'away'), 0)::int
-        from (
-            select agent_id, state, range_agg(tstzrange(started_at, ended_at)) as spans
-            from intermediate.int_amazon_connect__agent_spans
-            where state = 'available' or (state = 'away' and reason not in ('Missed', 'Rejected', 'Error'))
-            group by 1, 2
-        ) as agents
-        cross join unnest((select dates from ops.build_state)) as days (business_date)
-        cross join lateral unnest(
-            spans * tstzmultirange(tstzrange(
-                days.business_date::timestamp at time zone 'Asia/Shanghai',
-                (days.business_date + 1)::timestamp at time zone 'Asia/Shanghai'
-            ))
-        ) as part
-        cross join lateral extract(
-            epoch from date_trunc('second', upper(part)) - date_trunc('second', lower(part))
-        ) as seconds
-        group by 1, 2
-        """,
-    )
-    return {(row[0], row[1]): (row[2], row[3]) for row in rows}
-
-
-def _true_agent_seconds(truth: Path) -> dict[tuple[str, str], tuple[int, int]]:
-    with (truth / "fct_agent_days.csv").open(encoding="utf-8", newline="") as file:
-        return {
-            (row["agent_id"], row["business_date"]): (
-                int(row["logged_in_seconds"]),
-                int(row["paused_seconds"]),
-            )
-            for row in csv.DictReader(file)
-            if row["logged_in_seconds"] != "0"
-        }

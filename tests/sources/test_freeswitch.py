@@ -18,7 +18,14 @@ from callhouse.simulate import Plan, simulate
 from callhouse.sources import streams_of
 
 from ..conftest import centre_in, cloned
-from ..main_job.warehouse import MainJob, differences_from_truth, query, run_warehouse
+from ..main_job.warehouse import (
+    MainJob,
+    agent_seconds,
+    differences_from_truth,
+    query,
+    run_warehouse,
+    true_agent_seconds,
+)
 
 DAY = date(2025, 1, 6)
 SOURCES = {
@@ -408,7 +415,9 @@ def test_simulated_days_give_the_marts_of_the_truth(make_settings: Callable[...,
     assert query(settings, "select count(*) > 0 from marts.fct_agent_legs where transfer_kind = 'blind'") == [
         (True,)
     ]
-    assert _agent_seconds(settings) == _true_agent_seconds(settings.data_dir / "truth")
+    assert agent_seconds(settings, "int_freeswitch__agent_spans") == true_agent_seconds(
+        settings.data_dir / "truth"
+    )
 
 
 def _tell_what_freeswitch_knows(truth: Path) -> None:
@@ -417,41 +426,3 @@ def _tell_what_freeswitch_knows(truth: Path) -> None:
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     write(path, tuple(rows[0]), [row | {"ivr_seconds": "0"} for row in rows])
-
-
-def _agent_seconds(settings: Settings) -> dict[tuple[str, str], tuple[int, int]]:
-    """Seconds logged in and away per agent and local date, from the spans."""
-    rows = query(
-        settings,
-        """
-        select agent_id, days.business_date::text,
-            coalesce(sum(seconds) filter (where state = 'available'), 0)::int,
-            coalesce(sum(seconds) filter (where state = 'away'), 0)::int
-        from (
-            select agent_id, state, range_agg(tstzrange(started_at, ended_at)) as spans
-            from intermediate.int_freeswitch__agent_spans where state in ('available', 'away') group by 1, 2
-        ) as agents
-        cross join (values (date '2026-03-02'), (date '2026-03-03')) as days (business_date)
-        cross join lateral unnest(
-            spans * tstzmultirange(tstzrange(
-                days.business_date::timestamp at time zone 'Asia/Shanghai',
-                (days.business_date + 1)::timestamp at time zone 'Asia/Shanghai'
-            ))
-        ) as part
-        cross join lateral extract(epoch from upper(part) - lower(part)) as seconds
-        group by 1, 2
-        """,
-    )
-    return {(row[0], row[1]): (row[2], row[3]) for row in rows}
-
-
-def _true_agent_seconds(truth: Path) -> dict[tuple[str, str], tuple[int, int]]:
-    with (truth / "fct_agent_days.csv").open(encoding="utf-8", newline="") as file:
-        return {
-            (row["agent_id"], row["business_date"]): (
-                int(row["logged_in_seconds"]),
-                int(row["paused_seconds"]),
-            )
-            for row in csv.DictReader(file)
-            if row["logged_in_seconds"] != "0"
-        }
