@@ -1,13 +1,7 @@
 {{ config(materialized='ephemeral') }}
 {#- A contact is its chain, summed up; legs of agents who were only asked, or only listened, left out. -#}
 with customers_by_number as (
-    select
-        phone_number,
-        min(customer_id) as customer_id
-    from {{ ref('stg_delimited__customers') }}
-    where phone_number is not null
-    group by phone_number
-    having count(*) = 1
+    {{ customers_by_number() }}
 ),
 
 visits as (

@@ -1,13 +1,7 @@
 {{ config(materialized='ephemeral') }}
 {#- A call that never came to a queue is a contact of its own. A number that customers share names none. -#}
 with customers_by_number as (
-    select
-        phone_number,
-        min(customer_id) as customer_id
-    from {{ ref('stg_delimited__customers') }}
-    where phone_number is not null
-    group by phone_number
-    having count(*) = 1
+    {{ customers_by_number() }}
 )
 
 select

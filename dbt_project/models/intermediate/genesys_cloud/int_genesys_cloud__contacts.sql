@@ -4,13 +4,7 @@
   customers share names none of them.
 -#}
 with customers_by_number as (
-    select
-        phone_number,
-        min(customer_id) as customer_id
-    from {{ ref('stg_delimited__customers') }}
-    where phone_number is not null
-    group by phone_number
-    having count(*) = 1
+    {{ customers_by_number() }}
 ),
 
 conversations as (
