@@ -7,6 +7,7 @@
 - ``make_settings``: the same with other config: ``make_settings(sources={...}, centre={...})``.
 - `cloned` and `centre_in`: for fixtures that keep a database of their own, filled once and then cloned.
 - ``s3``: a server that speaks S3, and the Airflow connection to it.
+- ``mariadb``: a MariaDB server; skips the test where there is no program of it.
 - ``embedded``: settings of a home with no server yet, for tests of the server itself.
 - ``write_config``: writes config files into a folder.
 """
@@ -28,6 +29,7 @@ from callhouse import postgres
 from callhouse.postgres import Warehouse
 from callhouse.settings import PROJECT, Settings
 
+from .mariadb_server import MariaDB, mariadb_server
 from .s3_server import S3, s3_server
 
 CENTRE = {"name": "testcentre", "time_zone": "Asia/Shanghai"}
@@ -131,6 +133,13 @@ def centre_in(folder: Path, database: Warehouse, **config: Any) -> Iterator[Sett
 def s3() -> Iterator[S3]:
     """A server that speaks S3; one for all, for Airflow opens a connection once per process."""
     with s3_server("callhouse") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaDB]:
+    """The test run's MariaDB server."""
+    with mariadb_server(tmp_path_factory.mktemp("mariadb")) as server:
         yield server
 
 

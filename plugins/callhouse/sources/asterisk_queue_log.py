@@ -126,7 +126,9 @@ def _lines(
     wanted = [columns[name] for name in (*COLUMNS, "data") if name in columns]
     order = [columns[name] for name in ("time", "id") if name in columns] + wanted
     statement = (
-        sqlalchemy.select(*wanted).where(databases.during(columns["time"], day, zone)).order_by(*order)
+        sqlalchemy.select(*map(databases.plain, wanted))
+        .where(databases.during(columns["time"], day, zone))
+        .order_by(*order)
     )
     found = databases.rows(session, statement, where)
     names = [name.lower() for name in next(found)]

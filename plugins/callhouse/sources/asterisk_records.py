@@ -155,7 +155,7 @@ def _rows(
             where=f"{where}, {table.name}",
             do=f"name a table with the columns that Asterisk gives: {', '.join(records.columns)}",
         )
-    wanted = [columns[name].label(name) for name in records.columns if name in columns]
+    wanted = [databases.plain(columns[name]).label(name) for name in records.columns if name in columns]
     order = [columns[name] for name in ("id", "sequence", "uniqueid") if name in columns]
     statement = sqlalchemy.select(*wanted).where(databases.during(time, day, zone))
     yield from databases.rows(session, statement.order_by(time, *order), where)

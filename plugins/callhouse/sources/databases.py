@@ -1,20 +1,26 @@
 """Databases as sources: rows over an Airflow connection, a server-side cursor in a read-only session.
 
-PostgreSQL sessions have the source's time zone, so that times with a zone are compared and written in it.
-Other servers keep their own: their columns hold local times, as telephone systems write them, or the query
-converts.
+Sessions with PostgreSQL, MySQL and MariaDB have the source's time zone, so that times with a zone (MySQL's
+TIMESTAMP) are compared and written in it. A MySQL server may know no names of zones, and an offset has no
+daylight saving time: its session counts as being in the zone when it turns the moments at which the zone's
+offset changes into the zone's own times (`_is_in_zone`). Where it does not, tables with TIMESTAMPs and
+queries are refused. Other servers keep their own zone: their columns hold local times, as telephone systems
+write them, or the query converts.
 """
 
 from __future__ import annotations
 
+import bisect
 import csv
 import datetime
 import io
 import itertools
 import json
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -25,12 +31,20 @@ from callhouse.sources.kinds import Delivery, Window
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Table
+    from sqlalchemy.engine import ExceptionContext
     from sqlalchemy.sql.base import Executable
 
 DATABASE_OPTIONS = frozenset({"connection", "table", "lag_days", "required"})
 ROWS_AT_ONCE = 2000
 CHUNK = 1 << 18
 MAX_LAG_DAYS = 366
+
+MYSQL = ("mysql", "mariadb")
+# Numbers of column types in MySQL's protocol, which every driver gives in a cursor's description.
+MYSQL_BIT, MYSQL_DATES = 16, (7, 10, 12)
+NOT_IN_ZONE = "callhouse: not in the source's time zone"
+DAY = 86_400
+YEAR_2000 = 946_684_800
 
 Line = str
 """A line of a landing file, with its line end."""
@@ -96,15 +110,19 @@ def opened(source: Source, connection_name: str, where: str) -> Iterator[Connect
     import sqlalchemy
 
     url = connections.database_url(connections.resolve(connection_name))
-    is_postgres = url.get_backend_name() == "postgresql"
+    is_postgres, is_mysql = url.get_backend_name() == "postgresql", url.get_backend_name() in MYSQL
     engine = sqlalchemy.create_engine(
         url,
         poolclass=sqlalchemy.NullPool,
         connect_args={"options": f"-c TimeZone={source.time_zone}"} if is_postgres else {},
         hide_parameters=True,
     )
+    if is_mysql:
+        sqlalchemy.event.listen(engine, "handle_error", _let_go_of_a_failure)
     read_only = {"postgresql_readonly": True} if is_postgres else {}
     with _refusals(where), engine.connect() as session:
+        if is_mysql:
+            _prepare_mysql(session, ZoneInfo(source.time_zone))
         yield session.execution_options(stream_results=True, yield_per=ROWS_AT_ONCE, **read_only)
 
 
@@ -118,26 +136,45 @@ def rows(
     """
     with _refusals(where):
         result = session.execute(statement, values or {})
-        yield tuple(result.keys())
-        yield from result
+        cursor = result.cursor
+        try:
+            yield tuple(result.keys())
+            if session.dialect.name in MYSQL:
+                yield from _read_by_mysql(result)
+            else:
+                yield from result
+        except GeneratorExit:  # nobody wants the rest
+            _let_go(cursor)
+            session.invalidate()
+            raise
 
 
 def reflected(session: Connection, schema: str | None, name: str, where: str) -> Table:
     """A table as the database describes it.
 
     Raises:
-        SourceError: there is no such table.
+        SourceError: there is no such table, or its times need a zone that the session cannot have.
     """
     import sqlalchemy
 
     try:
-        return sqlalchemy.Table(name, sqlalchemy.MetaData(), schema=schema, autoload_with=session)
+        table = sqlalchemy.Table(name, sqlalchemy.MetaData(), schema=schema, autoload_with=session)
+        if any(isinstance(column.type, sqlalchemy.TIMESTAMP) for column in table.columns):
+            check_zone(session, where)
+        return table
     except sqlalchemy.exc.NoSuchTableError:
         raise SourceError(
             f"there is no table `{name}`" + (f" in the schema `{schema}`" if schema else ""),
             where=where,
             do="correct `table:` in sources.yml, or give the account the right to read it",
         ) from None
+
+
+def plain(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """A table's column whose values come as the driver gives them, as those of a query do."""
+    import sqlalchemy
+
+    return sqlalchemy.type_coerce(column, sqlalchemy.types.NullType())
 
 
 def during(column: ColumnElement[Any], day: datetime.date, zone: ZoneInfo) -> ColumnElement[bool]:
@@ -172,6 +209,105 @@ def delivery(stream: str, name: str, lines: Iterator[Line]) -> Delivery | None:
     return None if first is None else Delivery(stream, name, _chunked(itertools.chain([first], lines)))
 
 
+# -- MySQL and MariaDB -------------------------------------------------------------------------------------
+
+
+def check_zone(session: Connection, where: str) -> None:
+    """Raise SourceError when a session could not be given the source's time zone."""
+    zone = session.info.get(NOT_IN_ZONE)
+    if zone:
+        raise SourceError(
+            f"the database server does not know the time zone {zone}, and its own is another",
+            where=where,
+            do="load its time zones (mariadb-tzinfo-to-sql or mysql_tzinfo_to_sql), "
+            "or correct `time_zone` in sources.yml",
+        )
+
+
+def _prepare_mysql(session: Connection, zone: ZoneInfo) -> None:
+    """Make a session read-only, which old servers cannot, and one of the source's time zone, or note that."""
+    _try_statement(session, "set session transaction read only")
+    offset = datetime.datetime.fromtimestamp(time.time(), zone).isoformat()[-6:]
+    if not any(_is_in_zone(session, zone, name) for name in (None, zone.key, offset)):
+        session.info[NOT_IN_ZONE] = zone.key
+
+
+def _is_in_zone(session: Connection, zone: ZoneInfo, name: str | None) -> bool:
+    """Whether the session (given a time zone, unless None) tells the times of a zone."""
+    if name and not _try_statement(session, "set time_zone = %s", (name,)):
+        return False
+    moments = _telling_moments(zone)
+    answer = session.exec_driver_sql(f"select {', '.join(f'from_unixtime({each})' for each in moments)}")
+    return list(answer.one()) == [
+        datetime.datetime.fromtimestamp(each, zone).replace(tzinfo=None) for each in moments
+    ]
+
+
+@lru_cache
+def _telling_moments(zone: ZoneInfo) -> list[int]:
+    """Seconds since 1970 that tell a zone from others: the changes of its offset from 2000 to next year."""
+    first, last = YEAR_2000, int(time.time()) + 366 * DAY
+
+    def offset(moment: int) -> datetime.timedelta | None:
+        return datetime.datetime.fromtimestamp(moment, zone).utcoffset()
+
+    found = {first, last}
+    for day in range(first, last, DAY):
+        before = offset(day)
+        if offset(day + DAY) != before:
+            hours = range(day, day + DAY)
+            change = day + bisect.bisect_left(hours, True, key=lambda moment: offset(moment) != before)
+            found |= {change - 1, change}
+    return sorted(found)
+
+
+def _try_statement(session: Connection, statement: str, values: tuple[Any, ...] = ()) -> bool:
+    from sqlalchemy.exc import DBAPIError
+
+    try:
+        session.exec_driver_sql(statement, values)
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise
+        return False
+    return True
+
+
+def _let_go(cursor: Any) -> None:
+    """Keep PyMySQL from reading an answer to its end before it closes, even one whose connection is gone."""
+    answer: Any = getattr(cursor, "_result", None)
+    if hasattr(answer, "unbuffered_active"):
+        answer.unbuffered_active = False
+
+
+def _let_go_of_a_failure(context: ExceptionContext) -> None:
+    _let_go(getattr(context.execution_context, "cursor", None))
+
+
+def _read_by_mysql(result: Any) -> Iterator[Any]:
+    """An answer's rows; bits as numbers, dates of zeros as NULL, which drivers leave as they are."""
+    types = [column[1] for column in result.cursor.description]
+    readers: dict[int, Callable[[Any], Any]] = {
+        place: _number_of_bits if kind == MYSQL_BIT else _date_or_none
+        for place, kind in enumerate(types)
+        if kind == MYSQL_BIT or kind in MYSQL_DATES
+    }
+    for row in result:
+        values = list(row)
+        for place, read in readers.items():
+            values[place] = read(values[place])
+        yield values
+
+
+def _number_of_bits(value: Any) -> Any:
+    return int.from_bytes(value, "big") if isinstance(value, bytes) else value
+
+
+def _date_or_none(value: Any) -> Any:
+    """``0000-00-00`` is MySQL's way to say that there is no date; drivers give it as text."""
+    return None if isinstance(value, str) and value.startswith("0000-00-00") else value
+
+
 # -- writing -----------------------------------------------------------------------------------------------
 
 
@@ -201,8 +337,9 @@ def text_of(value: Any, zone: ZoneInfo) -> str:
         case datetime.date() | datetime.time():
             return value.isoformat()
         case datetime.timedelta():
-            minutes, seconds = divmod(int(value.total_seconds()), 60)
-            return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
+            minutes, seconds = divmod(abs(int(value.total_seconds())), 60)
+            sign = "-" if value < datetime.timedelta() else ""
+            return f"{sign}{minutes // 60}:{minutes % 60:02}:{seconds:02}"
         case Decimal():
             return format(value, "f")
         case bytes() | bytearray() | memoryview():
@@ -237,7 +374,9 @@ def _refusals(where: str) -> Iterator[None]:
     try:
         yield
     except SQLAlchemyError as error:
-        said = str(getattr(error, "orig", None) or type(error).__name__).strip().splitlines()
+        # Some drivers give a number and a text.
+        words = getattr(getattr(error, "orig", None), "args", None) or (type(error).__name__,)
+        said = str(words[-1]).strip().splitlines()
         raise SourceError(
             f"the database refuses: {said[0] if said else type(error).__name__}",
             where=where,

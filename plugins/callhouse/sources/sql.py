@@ -102,7 +102,9 @@ def _statement(
 
     if "table" in options:
         table = databases.reflected(session, *databases.read_table(options, where), where)
-        return sqlalchemy.select(table).order_by(*table.primary_key or table.columns), {}
+        columns = map(databases.plain, table.columns)
+        return sqlalchemy.select(*columns).order_by(*table.primary_key or table.columns), {}
+    databases.check_zone(session, where)
     statement = sqlalchemy.text(options["query"])
     lag = datetime.timedelta(days=databases.read_lag(options, where, default=0))
     bounds = {
