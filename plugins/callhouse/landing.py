@@ -176,10 +176,17 @@ def _land_answers(
     shelf: _Shelf,
     known: dict[str, LandedFile],
 ) -> Iterator[LandedFile | SourceError]:
-    """Land what a system answers; an answer that breaks off leaves nothing, earlier ones stay."""
+    """Land what a system answers; an answer that breaks off leaves nothing, earlier ones stay.
+
+    Behind an archive that is refused, the next one comes.
+    """
     try:
         for delivery in deliveries:
-            file = _keep(delivery.chunks, delivery.name, shelf, known)
+            try:
+                file = _keep(delivery.chunks, delivery.name, shelf, known)
+            except archives.ArchiveError as error:
+                yield error
+                continue
             is_new = file.sha256 not in known
             known[file.sha256] = file
             _record(connection, file)
@@ -229,12 +236,13 @@ class _Offer:
 def _offers(path: Path, stream: Stream) -> Iterator[_Offer]:
     """A file, or the files in it where it is an archive of such."""
     before = path.stat()
-    if not archives.is_archive(path):
-        yield _Offer(path.name, before.st_size, partial(_chunks, path, before))
-        return
-    with archives.open_members(path, stream.format.caps) as members:
-        for member in members:
-            yield _Offer(f"{path.name}/{member.name}", member.size, member.chunks)
+    with path.open("rb") as file:
+        if not archives.is_archive(file):
+            yield _Offer(path.name, before.st_size, partial(_chunks, path, before))
+            return
+        with archives.open_members(file, str(path), stream.format.caps) as members:
+            for member in members:
+                yield _Offer(f"{path.name}/{member.name}", member.size, member.chunks)
 
 
 def _land(offer: _Offer, shelf: _Shelf, known: dict[str, LandedFile]) -> LandedFile:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import gzip
+import io
 import json
 import os
 import random
 import shutil
+import zipfile
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -569,6 +571,59 @@ def test_objects_in_s3_are_landed_by_the_airflow_connection(
     with pytest.raises(SourceError, match="s3://no-such-bucket/x") as refused:
         landing.extract(make_settings(sources={"connect": entry}), "connect", DAY, DAY)
     assert "no object matches" in str(refused.value) or "check `location`" in refused.value.do
+
+
+@pytest.mark.parametrize("store", ["s3", "file"])
+def test_archives_among_objects_are_unpacked_and_refused_as_in_a_folder(
+    make_settings: Callable[..., Settings], request: pytest.FixtureRequest, tmp_path: Path, store: str
+) -> None:
+    def zipped(members: dict[str, bytes]) -> bytes:
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, content in members.items():
+                archive.writestr(name, content)
+        return packed.getvalue()
+
+    def document(number: int) -> bytes:
+        return json.dumps({"ContactId": str(number)}).encode()
+
+    corrupt = bytearray(zipped({"a.json": os.urandom(2000)}))
+    corrupt[500] ^= 1
+    objects = {
+        "1": zipped({"day/one.json": document(1), "two.json.gz": gzip.compress(document(2)), ".x": b"{}"}),
+        "2": zipped({"../out.json": document(9)}),
+        "3": zipped({"a.json": document(9) + b" " * 2_000_000}),
+        "4": bytes(corrupt),
+        "5": document(5),
+    }
+    entry: dict[str, Any] = {"kind": "amazon_connect", "streams": {"contact_records": {"files": ["ctr/*"]}}}
+    if store == "s3":
+        s3: S3 = request.getfixturevalue("s3")
+        for name, content in objects.items():
+            s3.put(f"packed/ctr/{name}", content)
+        entry |= {"location": f"s3://{s3.bucket}/packed", "connection": CONNECTION}
+    else:
+        (tmp_path / "bucket" / "ctr").mkdir(parents=True)
+        for name, content in objects.items():
+            (tmp_path / "bucket" / "ctr" / name).write_bytes(content)
+        entry |= {"location": f"file://{tmp_path}/bucket"}
+    entry["streams"]["contact_records"]["max_bytes"] = 1_000_000
+    settings = make_settings(sources={"connect": entry})
+    for _ in range(2):
+        with pytest.raises(SourceError) as refused:
+            landing.extract(settings, "connect", DAY, DAY)
+        for message in (
+            "3 failures",
+            "names a file outside of itself",
+            "unpacks to 2000018 bytes out of",
+            "`a.json` in the zip archive cannot be unpacked: Bad CRC-32",
+            "/ctr/2]",
+            "/ctr/3]",
+        ):
+            assert message in str(refused.value)
+        names = query(settings, "select original_name from ops.landing_files order by 1")
+        assert names == [("1/day/one.json",), ("1/two.json.gz",), ("5",)]
+    assert [result.rows_loaded for result in raw.load(settings)] == [1, 1, 1]
 
 
 def test_a_location_that_cannot_be_read_says_why_and_what_to_do(

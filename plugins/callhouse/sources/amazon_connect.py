@@ -18,8 +18,9 @@
     exit_reason: queue_exit              # optional: contact attribute in which flows note why a caller left
 
 Files hold JSON documents one a line, pretty-printed, in an array, or end to end as Firehose delivers them;
-plain or gzipped. With a ``location``, ``files`` are globs below it; ``%Y``, ``%m``, ``%d`` in them are filled
-in with the dates asked for and a day on either side, for Firehose names its folders in UTC.
+plain, gzipped or in zip archives. With a ``location``, ``files`` are globs below it; ``%Y``, ``%m``, ``%d``
+in them are filled in with the dates asked for and a day on either side, for Firehose names its folders in
+UTC.
 
 Traps: records come at least once, late and corrected: per ContactId the newest LastUpdateTimestamp counts.
 Firehose writes nothing between two documents. Times are UTC. After-call work is no event of its own.
@@ -35,7 +36,7 @@ from typing import Any
 
 from callhouse.errors import ConfigError, SourceError
 from callhouse.settings import Source
-from callhouse.sources import kinds, object_storage
+from callhouse.sources import archives, kinds, object_storage
 from callhouse.sources.kinds import Delivery, Kind, Stream, Window
 
 STREAMS = ("contact_records", "agent_events", "evaluations")
@@ -97,7 +98,7 @@ def _objects(source: Source, stream: Stream, window: Window) -> Iterator[Deliver
             do="correct `location` or `files` (`required: false` where a stream may stay empty)",
         )
     for name, path in sorted(found.items()):
-        yield Delivery(stream.name, PurePosixPath(name).name, _chunks(path, location, stream))
+        yield from _deliveries(path, PurePosixPath(name).name, location, stream)
 
 
 def _explained(location: str, stream: Stream) -> AbstractContextManager[None]:
@@ -113,10 +114,30 @@ def _patterns(globs: Iterable[str], window: Window) -> list[str]:
     return list(dict.fromkeys(filled))
 
 
-def _chunks(path: Any, location: str, stream: Stream) -> Iterator[bytes]:
+def _deliveries(path: Any, name: str, location: str, stream: Stream) -> Iterator[Delivery]:
+    """An object, or the files in it where it is an archive of such."""
+
+    def told(chunks: Iterable[bytes]) -> Iterator[bytes]:
+        with _explained(location, stream):
+            yield from chunks
+
     with _explained(location, stream), path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            yield chunk
+        if not archives.is_archive(file):
+            file.seek(0)
+            yield Delivery(stream.name, name, told(iter(lambda: file.read(_CHUNK), b"")))
+            return
+        try:
+            with archives.open_members(file, str(path), stream.format.caps) as members:
+                for member in members:
+                    yield Delivery(stream.name, f"{name}/{member.name}", told(member.chunks()))
+        except archives.ArchiveError as error:
+            yield Delivery(
+                stream.name, name, map(_raise, [error])
+            )  # told where it is landed; the next one comes
+
+
+def _raise(error: SourceError) -> bytes:
+    raise error
 
 
 KIND = Kind("amazon_connect", streams, pull)

@@ -1,4 +1,4 @@
-"""Zip archives that hold files: each file in one is landed by itself, as if it lay in the folder.
+"""Zip archives that hold files: each file in one is landed by itself, as if it lay beside the archive.
 
 An archive is refused whole, before anything of it is landed, when it has a password, names a file outside of
 itself, holds links, or unpacks to more than allowed.
@@ -6,13 +6,15 @@ itself, holds links, or unpacks to more than allowed.
 
 from __future__ import annotations
 
+import os
 import stat
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
+from typing import BinaryIO
 
 from callhouse.errors import SourceError
 from callhouse.sources.files import SPREADSHEET_PARTS, ZIP
@@ -25,12 +27,17 @@ _ENCRYPTED = 0x1
 _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
 
 
+class ArchiveError(SourceError):
+    """An archive, or a file in one, that is not taken; what lies beside it is."""
+
+
 @dataclass(frozen=True)
 class Member:
     """A file in an open archive: its name there, its unpacked size, its bytes as often as asked for."""
 
     name: str
     size: int
+    _where: str
     _archive: zipfile.ZipFile
     _info: zipfile.ZipInfo
 
@@ -38,45 +45,50 @@ class Member:
         """The unpacked bytes.
 
         Raises:
-            SourceError: they are damaged, or packed in a way that is not understood.
+            ArchiveError: they are damaged, or packed in a way that is not understood.
         """
         try:
             with self._archive.open(self._info) as file:
                 while chunk := file.read(CHUNK):
                     yield chunk
         except _DAMAGE as error:
-            raise SourceError(
+            raise ArchiveError(
                 f"the file `{self.name}` in the zip archive cannot be unpacked: {error}",
-                where=str(self._archive.filename),
+                where=self._where,
                 do="deliver the archive again, packed by the usual method (deflate)",
             ) from None
 
 
-def is_archive(path: Path) -> bool:
+def is_archive(file: BinaryIO) -> bool:
     """Whether the content (not the name) is a whole zip archive and no spreadsheet."""
-    with path.open("rb") as file:
-        if file.read(len(ZIP)) != ZIP:
-            return False
+    file.seek(0)
+    if file.read(len(ZIP)) != ZIP:
+        return False
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(file) as archive:
             return not SPREADSHEET_PARTS & set(archive.namelist())
     except zipfile.BadZipFile:
         return False
 
 
 @contextmanager
-def open_members(path: Path, caps: Caps) -> Iterator[list[Member]]:
+def open_members(file: BinaryIO, where: str, caps: Caps) -> Iterator[list[Member]]:
     """The files of an archive, without folders and what desktops hide in archives.
 
     Raises:
-        SourceError: the archive is refused.
+        ArchiveError: the archive is refused.
     """
-    with zipfile.ZipFile(path) as archive:
+    packed = file.seek(0, os.SEEK_END)
+    with zipfile.ZipFile(file) as archive:
         files = [info for info in archive.infolist() if not info.is_dir()]
-        reason = _fault(files, path.stat().st_size, caps)
+        reason = _fault(files, packed, caps)
         if reason:
-            raise SourceError(reason[0], where=str(path), do=reason[1])
-        yield [Member(info.filename, info.file_size, archive, info) for info in files if not _is_hidden(info)]
+            raise ArchiveError(reason[0], where=where, do=reason[1])
+        yield [
+            Member(info.filename, info.file_size, where, archive, info)
+            for info in files
+            if not _is_hidden(info)
+        ]
 
 
 def _fault(files: list[zipfile.ZipInfo], packed: int, caps: Caps) -> tuple[str, str] | None:
