@@ -22,12 +22,13 @@ PATHS = {
 class GenesysServer:
     """``records`` by the list they are answered in; ``faults`` come one per query, by page, before it.
 
-    A fault is a status (``429``: with Retry-After 0), ``expire`` (the token ends), ``cut`` (half a body, then
-    the connection closes), ``garbage`` (200 with half a body, all of it) or an address to be sent to.
+    A fault is a status (``429``: with ``retry_after``), ``expire`` (the token ends), ``cut`` (half a body,
+    then the connection closes), ``garbage`` (200 with half a body, all of it) or an address to be sent to.
     """
 
     records: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     faults: dict[int, list[int | str]] = field(default_factory=dict)
+    retry_after: str = "0"
     url: str = ""
     tokens: list[str] = field(default_factory=list)
     queries: list[tuple[int, int | str]] = field(default_factory=list)  # page, status or fault
@@ -109,7 +110,7 @@ def _handler(server: GenesysServer) -> type[BaseHTTPRequestHandler]:
             for name, value in headers.items():
                 self.send_header(name, value)
             if status == 429:
-                self.send_header("Retry-After", "0")
+                self.send_header("Retry-After", server.retry_after)
             self.send_header("Content-Length", str(length))
             self.end_headers()
 

@@ -29,6 +29,7 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -232,15 +233,21 @@ class Api:
 def _json_object(body: bytes) -> dict[str, Any] | None:
     try:
         answer = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return answer if isinstance(answer, dict) else None
 
 
 def _retry_after(headers: httpx.Headers) -> float:
-    """Seconds that a 429 asks to wait; a minute where it does not say."""
+    """Seconds that a 429 asks to wait, as a number or until a date; a minute where it does not say."""
     given = headers.get("Retry-After", "")
-    return min(int(given), MAX_WAIT) if given.isdecimal() else 60
+    if given.isdecimal():
+        return min(float(given), MAX_WAIT)
+    try:
+        wait = parsedate_to_datetime(given) - datetime.datetime.now(datetime.UTC)
+    except (ValueError, TypeError):  # no date, or one without a zone
+        return 60
+    return min(max(wait.total_seconds(), 1), MAX_WAIT)
 
 
 @contextmanager
