@@ -8,6 +8,7 @@ import json
 import logging
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,15 @@ def test_whatever_goes_wrong_on_the_way_the_same_bytes_land(centre: Settings, ap
     assert [page for page, _ in api.queries] == [1] * 4 + [2] * 4 + [3] * 4 + [1]
     assert [answer for page, answer in api.queries if page == 2] == ["cut", 401, "garbage", 200]
     assert api.tokens.count("ended") == 2
+
+
+def test_a_retry_after_that_is_a_date_is_waited_for(centre: Settings, api: GenesysServer) -> None:
+    begun = datetime.now(UTC)
+    api.retry_after = format_datetime(begun + timedelta(seconds=3), usegmt=True)
+    api.faults = {1: [429]}
+    landing.extract(centre, "pbx", DAY, DAY)
+    assert timedelta(seconds=1) < datetime.now(UTC) - begun < timedelta(seconds=30)
+    assert landed(centre) == [b"".join(body + b"\n" for body in api.bodies[:3])]
 
 
 @pytest.mark.parametrize(
@@ -240,10 +250,10 @@ def caller(start: str, end: str | None, **more: Any) -> dict[str, Any]:
 
 
 def queued(start: str, end: str | None, *metrics: dict[str, Any], **more: Any) -> dict[str, Any]:
-    """The queue's participant; ``more`` goes to its segment."""
-    return party(
-        "acd", segment("interact", start, end, **more), metrics=(metric("nOffered", 1, start), *metrics)
-    )
+    """The queue's participant; ``more`` goes to its segment, but for what belongs to a session."""
+    session = {key: more.pop(key) for key in ("mediaType", "flowOutType") if key in more}
+    offered = metric("nOffered", 1, start)
+    return party("acd", segment("interact", start, end, **more), metrics=(offered, *metrics), **session)
 
 
 HOSTILE = "'; drop table x; -- {{ 1 }} \\N \u2028 \U0001f600 \" $.a ? (@ > 1)"
@@ -354,12 +364,124 @@ CALLS = [
     conversation("plain-colleague", "09:00:00", "09:00:20",
                  party("user", segment("interact", "09:00:00", "09:00:20"), user="1001"),
                  party("user", segment("interact", "09:00:00", "09:00:20"), user="1002")),
+    # Handed from one agent to the next, no queue between them: one answer, two who handle it.
+    conversation(
+        "hand-over", "11:00:00", "11:04:10", caller("11:00:00", "11:04:00"),
+        queued("11:00:00", "11:00:10", metric("tAcd", 10_000, "11:00:10"), disconnectType="transfer"),
+        party(
+            "agent", segment("alert", "11:00:05", "11:00:10"),
+            segment("interact", "11:00:10", "11:01:10", disconnectType="transfer"),
+            segment("wrapup", "11:01:10", "11:01:30", disconnectType="transfer"),
+            metrics=[
+                metric("tAnswered", 10_000, "11:00:10"), metric("tTalk", 60_000, "11:01:10"),
+                metric("nTransferred", 1, "11:01:10"), metric("nBlindTransferred", 1, "11:01:10"),
+                metric("tAcw", 20_000, "11:01:30"),
+            ],
+            user="1001", destinationAddresses=["sip:jane%40example.org@localhost"],
+        ),
+        party(
+            "agent", segment("alert", "11:01:10", "11:01:15", queueId=None),
+            segment("interact", "11:01:15", "11:04:00", queueId=None, disconnectType="peer"),
+            segment("wrapup", "11:04:00", "11:04:10", queueId=None),
+            metrics=[metric("tTalk", 165_000, "11:04:00"), metric("tAcw", 10_000, "11:04:10")], user="1002",
+        ),
+    ),
+    # 1001 calls 1002 while the caller holds; 1003 is on the line with both. None of them stays.
+    conversation(
+        "hand-advice", "12:00:00", "12:05:00", caller("12:00:00", "12:05:00"),
+        queued("12:00:00", "12:00:10", disconnectType="transfer"),
+        {
+            "purpose": "agent", "userId": "1001",
+            "sessions": [
+                *party(
+                    "agent", segment("interact", "12:00:10", "12:01:00"),
+                    segment("parked", "12:01:00", "12:02:00"),
+                    segment("interact", "12:02:00", "12:05:00", disconnectType="client"),
+                    metrics=[
+                        metric("tAnswered", 10_000, "12:00:10"), metric("tTalk", 50_000, "12:01:00"),
+                        metric("tHeld", 60_000, "12:02:00"), metric("tTalk", 180_000, "12:05:00"),
+                    ],
+                )["sessions"],
+                *party(
+                    "agent", segment("dialing", "12:01:00", "12:01:05"),
+                    segment("interact", "12:01:05", "12:02:00", disconnectType="client"),
+                    direction="outbound",
+                )["sessions"],
+            ],
+        },
+        party("agent", segment("interact", "12:01:05", "12:02:00", disconnectType="peer"), user="1002"),
+        party(
+            "agent", segment("interact", "12:03:00", "12:04:00", conference=True, disconnectType="client"),
+            user="1003",
+        ),
+    ),
+    # Two hand-overs that only the disconnect types tell of, the second one to the world outside.
+    conversation(
+        "hand-on", "13:00:00", "13:05:00", caller("13:00:00", "13:05:00"),
+        party("acd", segment("interact", "13:00:00", "13:00:10", disconnectType="consultTransfer")),
+        party("acd", segment("interact", "13:00:10", "13:00:20", queueId="service")),
+        party(
+            "agent", segment("interact", "13:00:20", "13:02:00", queueId="service",
+                             disconnectType="consultTransfer"),
+            user="1001", destinationAddresses=["tel:7003"],
+        ),
+        party("agent", segment("interact", "13:01:40", "13:03:00", queueId="service",
+                               disconnectType="forwardTransfer"), user="1002"),
+    ),
+    # Asked for a callback while waiting: offered to 1001 an hour later, who dials.
+    conversation(
+        "back-made", "09:00:00", "10:02:00", caller("09:00:00", "09:00:30"),
+        party("customer", segment("callback", "09:00:30", "10:00:00"),
+              segment("interact", "10:00:00", "10:02:00"), mediaType="callback"),
+        queued("09:00:00", "09:00:30", metric("tFlowOut", 30_000, "09:00:30"), disconnectType="transfer"),
+        queued("09:00:30", "10:00:00", mediaType="callback", disconnectType="transfer"),
+        {
+            "purpose": "agent", "userId": "1001",
+            "sessions": [
+                *party(
+                    "agent", segment("alert", "09:59:56", "10:00:00"),
+                    segment("interact", "10:00:00", "10:02:00", disconnectType="client"),
+                    metrics=[
+                        metric("tAnswered", 3_570_000, "10:00:00"), metric("tTalk", 120_000, "10:02:00"),
+                    ],
+                    mediaType="callback",
+                )["sessions"],
+                *party(
+                    "agent", segment("dialing", "10:00:10", "10:00:20"),
+                    segment("interact", "10:00:20", "10:02:00", disconnectType="peer"), direction="outbound",
+                )["sessions"],
+            ],
+        },
+    ),
+    conversation(
+        "back-asked", "09:00:00", "09:30:00",
+        party("customer", segment("callback", "09:00:00", "09:30:00"), mediaType="callback"),
+        queued("09:00:00", "09:30:00", mediaType="callback", disconnectType="client"),
+    ),
+    # Too short for tAbandon; a reason, and a campaign that says nothing of its direction.
+    conversation(
+        "out-tiny", "09:00:00", "09:00:02", caller("09:00:00", "09:00:02"),
+        queued("09:00:00", "09:00:02", metric("tShortAbandon", 2_000, "09:00:02")),
+    ),
+    conversation(
+        "out-voicemail", "09:00:00", "09:00:31", caller("09:00:00", "09:00:31"),
+        queued("09:00:00", "09:00:30", metric("tFlowOut", 30_000, "09:00:30"), flowOutType="VOICEMAIL"),
+    ),
+    conversation(
+        "plain-campaign", "09:00:00", "09:02:00",
+        party("customer", segment("interact", "09:00:10", "09:02:00"), outboundCampaignId="x",
+              direction=None),
+        party("agent", segment("dialing", "09:00:00", "09:00:10"),
+              segment("interact", "09:00:10", "09:02:00"), user="1004"),
+        originatingDirection=None,
+    ),
     conversation(HOSTILE, "09:00:00", "09:00:09", caller("09:00:00", "09:00:09"),
                  queued("09:00:00", "09:00:09", queueId=HOSTILE, disconnectType=HOSTILE),
                  divisionIds=[HOSTILE]),
     {"conversationId": "shapeless", "conversationStart": at("09:00:00"), "participants": {"sessions": [7]}},
     {"conversationStart": at("09:00:00")},
     {"conversationId": "when", "conversationStart": "yesterday"},
+    {"conversationId": "until", "conversationStart": at("09:00:00"), "conversationEnd": "later"},
     {"conversationId": "zero", "conversationStart": "1970-01-01T00:00:00.000Z"},
     "no object",
 ]  # fmt: skip
@@ -410,8 +532,9 @@ def day(server: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         cloned(server) as database,
         centre_in(folder, database, sources=FILES, centre={"time_zone": "UTC"}) as settings,
     ):
-        # An answer, the same of which nothing is left, and a conversation by itself.
-        answers = [{"conversations": CALLS[1:], "totalHits": len(CALLS)}, {"totalHits": 0}, CALLS[0]]
+        # An answer, two of which nothing is left (the other of a job), and a conversation by itself.
+        nothing = [{"totalHits": 0}, {"cursor": "x", "dataAvailabilityDate": at("10:00:00")}]
+        answers = [{"conversations": CALLS[1:], "totalHits": len(CALLS)}, *nothing, CALLS[0]]
         write(settings.data_dir / "genesys" / "conversations.json", *answers)
         write(settings.data_dir / "genesys" / "users.json", {"userDetails": USERS, "totalHits": 2})
         build(settings, DAY, DAY)
@@ -460,11 +583,13 @@ def test_a_call_passed_on_is_a_contact_of_two_visits_and_only_who_let_it_ring_mi
 
 
 def test_every_way_out_of_a_queue_has_its_outcome(day: Settings) -> None:
-    columns = "substr(contact_key, 9), outcome, wait_seconds, short_abandoned_count"
+    columns = "substr(contact_key, 9), outcome, outcome_reason, wait_seconds, short_abandoned_count"
     assert figures(day, "fct_queue_visits", columns, "out-%") == [
-        ("callback", "called_back", 30, 0),
-        ("flow", "flowed_out", 30, 0),
-        ("short", "abandoned", 5, 1),
+        ("callback", "called_back", None, 30, 0),
+        ("flow", "flowed_out", None, 30, 0),
+        ("short", "abandoned", None, 5, 1),
+        ("tiny", "abandoned", None, 2, 1),
+        ("voicemail", "flowed_out", "voicemail", 30, 0),
     ]
     assert figures(day, "fct_contacts", "channel, 1", "out-callback") == [("voice", 1)]
     assert figures(day, "fct_queue_visits", "visit_number, queue_key, outcome", "moved-%") == [
@@ -488,6 +613,7 @@ def test_what_goes_on_is_in_progress_with_unknown_talk(day: Settings) -> None:
 def test_conversations_no_queue_saw_are_contacts_by_their_direction(day: Settings) -> None:
     columns = "contact_id, direction, outcome, talk_seconds, visit_count"
     assert figures(day, "fct_contacts", columns, "plain-%") == [
+        ("plain-campaign", "outbound", "answered", 110, 0),
         ("plain-colleague", "internal", "answered", 40, 0),
         ("plain-menu", "inbound", "left_in_ivr", None, 0),
         ("plain-no-reply", "outbound", "void", None, 0),
@@ -495,19 +621,101 @@ def test_conversations_no_queue_saw_are_contacts_by_their_direction(day: Setting
     ]
 
 
+HANDLED = "agent_key, leg_kind, visit_number, talk_seconds, hold_seconds, after_call_seconds"
+
+
+def test_whoever_handles_a_customer_has_a_leg_and_only_the_first_of_a_queue_answers(day: Settings) -> None:
+    assert figures(day, "fct_agent_legs", f"{HANDLED}, transfer_kind, transfer_target", "hand-over") == [
+        ("1001", "primary", 1, 60, 0, 20, "blind", "1002"),
+        ("1002", "primary", 1, 165, 0, 10, None, None),
+    ]
+    visits = f"{VISIT}, after_call_seconds, answered_count"
+    assert figures(day, "fct_queue_visits", visits, "hand-over") == [
+        (1, "pbx:sales", "answered", None, 10, 225, "1001", 30, 1)
+    ]
+    contact = "first_agent_key, last_agent_key, talk_seconds, leg_count"
+    assert figures(day, "fct_contacts", contact, "hand-over") == [("1001", "1002", 225, 2)]
+
+
+def test_who_only_advises_is_a_leg_and_no_talk_of_the_customers(day: Settings) -> None:
+    assert figures(day, "fct_agent_legs", HANDLED, "hand-advice") == [
+        ("1001", "primary", 1, 230, 60, 0),
+        ("1002", "consult", None, 55, 0, 0),
+        ("1003", "conference", None, 60, 0, 0),
+    ]
+    assert figures(day, "fct_queue_visits", VISIT, "hand-advice") == [
+        (1, "pbx:sales", "answered", None, 10, 230, "1001")
+    ]
+    contact = "first_agent_key, last_agent_key, talk_seconds, leg_count"
+    assert figures(day, "fct_contacts", contact, "hand-advice") == [("1001", "1001", 230, 3)]
+
+
+def test_disconnect_types_tell_of_transfers_and_no_address_goes_further(day: Settings) -> None:
+    columns = "agent_key, leg_kind, hung_up_by, transfer_kind, transfer_target"
+    assert figures(day, "fct_agent_legs", columns, "hand-on") == [
+        ("1001", "primary", None, "attended", "7003"),
+        ("1002", "primary", None, "blind", "external"),
+    ]
+    assert figures(day, "fct_queue_visits", "visit_number, outcome, talk_seconds", "hand-on") == [
+        (1, "flowed_out", 0),
+        (2, "answered", 180),
+    ]
+    assert query(day, "select count(*) from build.fct_agent_legs where transfer_target like '%@%'") == [(0,)]
+
+
+def test_a_callback_is_one_contact_with_the_call_that_asked_for_it(day: Settings) -> None:
+    columns = "substr(contact_key, 10), outcome, wait_seconds, agent_key, talk_seconds"
+    assert figures(day, "fct_queue_visits", columns, "back-%") == [
+        ("asked", "called_back", 0, None, 0),
+        ("made", "called_back", 30, None, 0),
+    ]
+    assert figures(day, "fct_agent_legs", f"{HANDLED}, ring_seconds", "back-%") == [
+        ("1001", "outbound", None, 120, 0, 0, 4)
+    ]
+    contacts = "contact_id, outcome, visit_count, wait_seconds, talk_seconds"
+    assert figures(day, "fct_contacts", contacts, "back-%") == [
+        ("back-asked", "called_back", 1, 0, 0),
+        ("back-made", "answered", 1, 30, 120),
+    ]
+
+
+def test_calls_without_a_queue_are_legs_of_their_direction(day: Settings) -> None:
+    columns = "substr(contact_key, 11), agent_key, leg_kind, talk_seconds, visit_number"
+    assert figures(day, "fct_agent_legs", columns, "plain-%") == [
+        ("campaign", "1004", "outbound", 110, None),
+        ("colleague", "1001", "internal", 20, None),
+        ("colleague", "1002", "internal", 20, None),
+        ("out", "1001", "outbound", 100, None),
+    ]
+
+
+def test_dialling_is_no_talk_and_a_parked_call_is_on_hold(day: Settings) -> None:
+    spans = """
+        select state, to_char(started_at, 'HH24:MI:SS'), to_char(ended_at, 'HH24:MI:SS')
+        from intermediate.int_genesys_cloud__agent_spans
+        where agent_id = %s and started_at between %s and %s and state <> 'available' order by 2, 1
+    """
+    assert query(day, spans, "1004", at("09:00:00"), at("09:30:00")) == [
+        ("ringing", "09:00:00", "09:00:10"),
+        ("talk", "09:00:10", "09:02:00"),
+    ]
+    assert ("hold", "12:01:00", "12:02:00") in query(day, spans, "1001", at("12:00:00"), at("12:30:00"))
+
+
 def test_unusable_conversations_are_set_aside_and_hostile_or_shapeless_ones_harm_nothing(
     day: Settings,
 ) -> None:
     assert query(day, "select stream, reason from ops.rejects order by 1, 2") == [
+        ("conversations", "conversationEnd: not a time"),
         ("conversations", "conversationId: missing"),
         ("conversations", "conversationId: missing"),
         ("conversations", "conversationStart: before 1990, the clock was not set"),
         ("conversations", "conversationStart: not a time"),
         ("user_details", "startTime: not a time"),
     ]
-    # Of three documents one is rejected in part, of one the other.
+    # Of four documents one is rejected in part, of one the other.
     loads = "select stream, rows_in, rows_loaded, rows_rejected, rows_duplicate from ops.loads order by 1"
-    assert query(day, loads) == [("conversations", 3, 2, 1, 0), ("user_details", 1, 0, 1, 0)]
+    assert query(day, loads) == [("conversations", 4, 3, 1, 0), ("user_details", 1, 0, 1, 0)]
     assert query(
         day, "select outcome from build.fct_queue_visits where queue_key = %s", f"pbx:{HOSTILE}"
     ) == [("abandoned",)]

@@ -114,15 +114,16 @@ def _agent_session(call: Call, visit: Visit, leg: Leg) -> dict[str, Any]:
         _metric("tTalkComplete", leg.talk, leg.ended_at),
         _metric("tHandle", leg.talk, leg.ended_at),
     ]
-    talk = {"disconnectType": _DISCONNECTS.get(leg.hung_up_by, "transfer")}
-    if leg.transfer_target:
-        metrics += [_metric(f"n{kind}Transferred", 1, leg.ended_at, unit=1) for kind in ("", "Blind")]
-        talk["destinationAddresses"] = [leg.transfer_target]  # type: ignore[assignment]
+    disconnect = _DISCONNECTS.get(leg.hung_up_by, "transfer")
     segments = [
         _segment("alert", leg.offered_at, answered_at, queue_id),
-        _segment("interact", answered_at, leg.ended_at, queue_id, **talk),
+        _segment("interact", answered_at, leg.ended_at, queue_id, disconnectType=disconnect),
     ]
-    return _session(name, "voice", call, segments, metrics)
+    session = _session(name, "voice", call, segments, metrics)
+    if leg.transfer_target:
+        metrics += [_metric(f"n{kind}Transferred", 1, leg.ended_at, unit=1) for kind in ("", "Blind")]
+        session["destinationAddresses"] = [leg.transfer_target]
+    return session
 
 
 def _session(

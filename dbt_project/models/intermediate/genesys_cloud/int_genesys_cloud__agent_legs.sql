@@ -1,24 +1,29 @@
 {{ config(materialized='ephemeral') }}
 select
-    source,
-    contact_id,
-    visit_number,
-    queue_id,
-    agent_id,
-    offered_at,
-    ring_seconds,
+    answers.source,
+    answers.contact_id,
+    case when answers.leg_kind = 'primary' then visits.visit_number end as visit_number,
+    answers.queue_id,
+    answers.agent_id,
+    answers.offered_at,
+    answers.ring_seconds,
     'answered'::text as outcome,
-    left_at as answered_at,
-    ended_at,
-    talk_seconds,
-    hold_seconds,
-    after_call_seconds,
-    hung_up_by,
-    transfer_kind,
-    transfer_target,
-    'primary'::text as leg_kind
-from {{ ref('int_genesys_cloud__queue_visits') }}
-where outcome = 'answered'
+    answers.answered_at,
+    answers.ended_at,
+    answers.talk_seconds,
+    answers.hold_seconds,
+    answers.after_call_seconds,
+    answers.hung_up_by,
+    answers.transfer_kind,
+    answers.transfer_target,
+    answers.leg_kind
+from {{ ref('int_genesys_cloud__answers') }} as answers
+left join {{ ref('int_genesys_cloud__queue_visits') }} as visits
+    on
+        answers.source = visits.source
+        and answers.contact_id = visits.contact_id
+        and answers.acd_participant_number = visits.participant_number
+        and answers.acd_session_number = visits.session_number
 union all
 select
     source,

@@ -63,8 +63,11 @@ segments as (
         segments.agent_id,
         case segments.segment_type
             when 'alert' then 'ringing'
+            when 'contacting' then 'ringing'
+            when 'dialing' then 'ringing'
             when 'interact' then 'talk'
             when 'hold' then 'hold'
+            when 'parked' then 'hold'
             when 'wrapup' then 'after_call'
         end as state,
         null as reason,

@@ -18,20 +18,31 @@ queue_calls as (
         source,
         contact_id,
         min(entered_at) as entered_at,
-        min(queue_id) filter (where visit_number = 1) as first_queue_id,
-        min(queue_id) filter (where visit_number = visit_count) as last_queue_id,
-        min(agent_id) filter (where outcome = 'answered' and answered_number = 1) as first_agent_id,
-        min(agent_id) filter (
-            where outcome = 'answered' and answered_number = answered_count
-        ) as last_agent_id,
+        (array_agg(queue_id order by visit_number))[1] as first_queue_id,
+        (array_agg(queue_id order by visit_number desc))[1] as last_queue_id,
         count(*)::integer as visit_count,
-        bool_or(outcome = 'answered') as is_answered,
-        min(outcome) filter (where visit_number = visit_count) as last_outcome,
+        (array_agg(outcome order by visit_number desc))[1] as last_outcome,
         sum(wait_seconds)::integer as wait_seconds,
-        sum(talk_seconds)::integer as talk_seconds,
-        sum(hold_seconds)::integer as hold_seconds,
-        sum(after_call_seconds)::integer as after_call_seconds
+        {#- Whom the queues let go without an agent has not spoken with anybody. #}
+        case when bool_and(outcome <> 'in_progress') then 0 end as unanswered_seconds
     from {{ ref('int_genesys_cloud__queue_visits') }}
+    group by source, contact_id
+),
+
+{#- Agents who were only asked, or only listened, are left out. -#}
+agents as (
+    select
+        source,
+        contact_id,
+        (array_agg(agent_id order by answered_at, participant_number, session_number))[1] as first_agent_id,
+        (array_agg(agent_id order by answered_at desc, participant_number desc, session_number desc))[1]
+            as last_agent_id,
+        case when count(talk_seconds) = count(*) then sum(talk_seconds) end::integer as talk_seconds,
+        case when count(hold_seconds) = count(*) then sum(hold_seconds) end::integer as hold_seconds,
+        case when count(after_call_seconds) = count(*) then sum(after_call_seconds) end::integer
+            as after_call_seconds
+    from {{ ref('int_genesys_cloud__answers') }}
+    where leg_kind not in ('consult', 'conference', 'monitor')
     group by source, contact_id
 ),
 
@@ -39,20 +50,13 @@ parties as (
     select
         source,
         contact_id,
-        bool_or(purpose in ('customer', 'external')) as has_customer,
         bool_or(purpose in ('ivr', 'workflow')) as has_ivr,
-        bool_or(purpose in ('agent', 'user') and answered_at is not null) as has_agent,
         bool_or(purpose in ('customer', 'external') and answered_at is not null) as is_customer_reached,
         max(ended_at) filter (where purpose in ('customer', 'external')) as customer_left_at,
         (array_agg(media_type order by participant_number, session_number) filter (
             where purpose in ('customer', 'external')
         ))[1] as media_type,
-        round(sum(ivr_seconds))::integer as ivr_seconds,
-        round(sum(talk_seconds) filter (where purpose in ('agent', 'user')))::integer as talk_seconds,
-        round(sum(held_seconds) filter (where purpose in ('agent', 'user')))::integer as hold_seconds,
-        round(
-            sum(after_call_seconds) filter (where purpose in ('agent', 'user'))
-        )::integer as after_call_seconds
+        round(sum(ivr_seconds))::integer as ivr_seconds
     from {{ ref('int_genesys_cloud__sessions') }}
     group by source, contact_id
 ),
@@ -63,11 +67,7 @@ contacts as (
         conversations.conversation_id as contact_id,
         coalesce(queue_calls.entered_at, conversations.started_at) as counted_at,
         coalesce(parties.media_type, 'voice') as channel,
-        case
-            when not coalesce(parties.has_customer, false) then 'internal'
-            when conversations.direction = 'outbound' then 'outbound'
-            else 'inbound'
-        end as direction,
+        conversations.direction,
         conversations.customer_number,
         conversations.started_at,
         case
@@ -77,32 +77,38 @@ contacts as (
         parties.ivr_seconds,
         queue_calls.first_queue_id,
         queue_calls.last_queue_id,
-        queue_calls.first_agent_id,
-        queue_calls.last_agent_id,
+        agents.first_agent_id,
+        agents.last_agent_id,
         coalesce(queue_calls.visit_count, 0) as visit_count,
         case
             when conversations.ended_at is null then 'in_progress'
-            when queue_calls.is_answered then 'answered'
-            when queue_calls.visit_count is not null then queue_calls.last_outcome
-            when conversations.direction = 'outbound' and not coalesce(parties.is_customer_reached, false)
+            when
+                queue_calls.visit_count is not null and agents.contact_id is null
+                then queue_calls.last_outcome
+            when
+                queue_calls.visit_count is null
+                and conversations.direction = 'outbound'
+                and not coalesce(parties.is_customer_reached, false)
                 then 'void'
-            when parties.has_agent then 'answered'
+            when agents.contact_id is not null then 'answered'
             when parties.has_ivr then 'left_in_ivr'
-            when not coalesce(parties.has_customer, false) then 'void'
+            when conversations.direction = 'internal' then 'void'
             else 'abandoned'
         end as outcome,
         queue_calls.wait_seconds,
-        case when queue_calls.visit_count is null then parties.talk_seconds else queue_calls.talk_seconds end
+        case when agents.contact_id is null then queue_calls.unanswered_seconds else agents.talk_seconds end
             as talk_seconds,
-        case when queue_calls.visit_count is null then parties.hold_seconds else queue_calls.hold_seconds end
+        case when agents.contact_id is null then queue_calls.unanswered_seconds else agents.hold_seconds end
             as hold_seconds,
         case
-            when queue_calls.visit_count is null then parties.after_call_seconds
-            else queue_calls.after_call_seconds
-        end as after_call_seconds
+            when agents.contact_id is null then queue_calls.unanswered_seconds else agents.after_call_seconds
+        end
+            as after_call_seconds
     from conversations
     left join parties
         on conversations.source = parties.source and conversations.conversation_id = parties.contact_id
+    left join agents
+        on conversations.source = agents.source and conversations.conversation_id = agents.contact_id
     left join queue_calls
         on
             conversations.source = queue_calls.source

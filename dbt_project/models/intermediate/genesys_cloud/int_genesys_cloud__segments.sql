@@ -9,6 +9,7 @@ sessions as (
     select
         conversations.source,
         conversations.conversation_id as contact_id,
+        conversations.direction,
         participants.participant_number,
         sessions.session_number,
         participants.participant ->> 'purpose' as purpose,
@@ -25,16 +26,19 @@ segments as (
     select
         sessions.source,
         sessions.contact_id,
+        sessions.direction,
         sessions.participant_number,
         sessions.session_number,
         sessions.purpose,
         sessions.agent_id,
         sessions.session ->> 'mediaType' as media_type,
+        sessions.session ->> 'flowOutType' as flow_out_type,
+        sessions.session -> 'destinationAddresses' ->> 0 as destination,
         segments.segment_number,
         segments.segment ->> 'segmentType' as segment_type,
         segments.segment ->> 'queueId' as queue_id,
         segments.segment ->> 'disconnectType' as disconnect_type,
-        segments.segment -> 'destinationAddresses' ->> 0 as destination,
+        segments.segment ->> 'conference' = 'true' as is_conference,
         {{ utc_instant("segments.segment ->> 'segmentStart'") }} as started_at,
         {{ utc_instant("segments.segment ->> 'segmentEnd'") }} as ended_at
     from sessions

@@ -29,7 +29,7 @@ measured as (
         min(emitted_at) filter (where name = 'nOffered') as offered_at,
         min(seconds) filter (where name = 'tAnswered') as answered_seconds,
         min(emitted_at) filter (where name = 'tAnswered') as answered_at,
-        min(seconds) filter (where name = 'tAbandon') as abandoned_seconds,
+        min(seconds) filter (where name in ('tAbandon', 'tShortAbandon')) as abandoned_seconds,
         min(seconds) filter (where name = 'tFlowOut') as flowed_out_seconds,
         min(seconds) filter (where name = 'tAcd') as acd_seconds,
         sum(seconds) filter (where name = 'tAlert') as alert_seconds,
@@ -55,12 +55,17 @@ summed as (
     select
         source,
         contact_id,
+        direction,
         participant_number,
         session_number,
         purpose,
         agent_id,
         media_type,
+        flow_out_type,
+        destination,
         min(queue_id) as queue_id,
+        bool_or(segment_type in ('monitoring', 'coaching', 'barging')) as is_monitor,
+        coalesce(bool_or(is_conference), false) as is_conference,
         min(started_at) as started_at,
         case when bool_and(ended_at is not null) then max(ended_at) end as ended_at,
         case
@@ -79,21 +84,24 @@ summed as (
         sum(seconds) filter (where segment_type = 'wrapup') as after_call_seconds,
         (array_agg(disconnect_type order by segment_number desc) filter (
             where segment_type <> 'wrapup' and disconnect_type is not null
-        ))[1] as disconnect_type,
-        (array_agg(destination order by segment_number desc) filter (where destination is not null))[1]
-            as destination
+        ))[1] as disconnect_type
     from lasting
-    group by source, contact_id, participant_number, session_number, purpose, agent_id, media_type
+    group by
+        source, contact_id, direction, participant_number, session_number, purpose, agent_id, media_type,
+        flow_out_type, destination
 )
 
 select
     summed.source,
     summed.contact_id,
+    summed.direction,
     summed.participant_number,
     summed.session_number,
     summed.purpose,
     summed.agent_id,
     summed.media_type,
+    summed.is_monitor,
+    summed.is_conference,
     coalesce(summed.queue_id, '-') as queue_id,
     coalesce(measured.offered_at, summed.started_at) as started_at,
     summed.ended_at,
@@ -113,10 +121,15 @@ select
     coalesce(measured.after_call_seconds, summed.after_call_seconds, 0) as after_call_seconds,
     measured.ivr_seconds,
     summed.disconnect_type,
-    summed.destination,
+    summed.flow_out_type,
+    {#- A short number is an extension; anything else, a telephone number or a mail, goes no further. #}
+    substring(summed.destination from '^(?:tel:|sip:)?([0-9]{1,6})$') as extension,
     case
-        when measured.is_consult_transfer then 'attended'
-        when measured.is_transfer then 'blind'
+        when
+            measured.is_consult_transfer
+            or summed.disconnect_type in ('consultTransfer', 'conferenceTransfer')
+            then 'attended'
+        when measured.is_transfer or summed.disconnect_type ilike '%transfer' then 'blind'
     end as transfer_kind
 from summed
 left join measured

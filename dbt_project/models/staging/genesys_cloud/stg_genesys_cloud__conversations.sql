@@ -20,7 +20,7 @@ conversations as (
         case
             when jsonb_typeof(documents.doc -> 'conversations') = 'array'
                 then documents.doc -> 'conversations'
-            when documents.doc ? 'totalHits' then '[]'
+            when {{ is_empty_page('documents.doc') }} then '[]'
             else jsonb_build_array(documents.doc)
         end
     ) with ordinality as found (conversation, position) on documents.doc is not null
@@ -38,10 +38,9 @@ read as (
         _load_id,
         _line,
         conversation ->> 'conversationId' as conversation_id,
-        conversation ->> 'conversationStart' as start_text,
+        conversation ->> 'conversationEnd' as end_text,
         {{ utc_instant("conversation ->> 'conversationStart'") }} as started_at,
         {{ utc_instant("conversation ->> 'conversationEnd'") }} as ended_at,
-        conversation ->> 'originatingDirection' as direction,
         jsonb_path_query_first(
             conversation,
             '$.participants[*] ? (@.purpose == "customer" || @.purpose == "external").sessions[*]'
@@ -58,7 +57,19 @@ judged as (
             when coalesce(conversation_id, '') = '' then 'conversationId: missing'
             when started_at is null then 'conversationStart: not a time'
             when started_at < '1990-01-01' then 'conversationStart: before 1990, the clock was not set'
-        end as _reject_reason
+            when end_text <> '' and ended_at is null then 'conversationEnd: not a time'
+        end as _reject_reason,
+        case
+            when customer_session is null then 'internal'
+            when
+                coalesce(
+                    conversation ->> 'originatingDirection',
+                    customer_session ->> 'direction',
+                    case when customer_session ? 'outboundCampaignId' then 'outbound' end
+                ) = 'outbound'
+                then 'outbound'
+            else 'inbound'
+        end as direction
     from read
     offset 0
 ),
