@@ -404,6 +404,7 @@ def _load_text(job: _Job, tally: _Tally) -> None:
             delimiter=form.delimiter.encode(),
             quote=form.quote.encode() if form.quote else None,
             newline=text.newline,
+            bare_quotes=form.bare_quotes,
         )
         header, blocks, line = [column.name for column in job.stream.columns], text.blocks, 1
         if form.header:

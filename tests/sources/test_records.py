@@ -26,6 +26,7 @@ CSV = Layout(3, 3)
 QUEUE_LOG = Layout(4, 2, True, b"|", None)
 UNQUOTED = Layout(2, 2, False, b"\t", None)
 MAC = Layout(2, 2, newline=b"\r")
+BARE = Layout(3, 3, bare_quotes=True)
 
 
 def read_copy(layout: Layout, copied: bytes) -> Iterator[Row]:
@@ -80,7 +81,10 @@ hostile = st.lists(st.sampled_from(PIECES), max_size=60).map(b"".join)
 
 
 @settings(max_examples=1500, deadline=None)
-@given(hostile, st.sampled_from([CSV, QUEUE_LOG, UNQUOTED, MAC, Layout(1, 1), Layout(3, 3, delimiter=b"%")]))
+@given(
+    hostile,
+    st.sampled_from([CSV, QUEUE_LOG, UNQUOTED, MAC, BARE, Layout(1, 1), Layout(3, 3, delimiter=b"%")]),
+)
 def test_the_fast_way_and_the_careful_way_give_the_same_rows(text: bytes, layout: Layout) -> None:
     assert cut(layout, text) == cut(layout, text, is_fast=False)
 
@@ -193,6 +197,21 @@ def test_a_bad_line_is_rejected_with_its_bytes_and_its_neighbours_load(line: byt
     rows, rejects = cut(CSV, b"1,2,3\n" + line + b"\n4,5,6\n")
     assert [number for number, _ in rows] == [1, 3]
     assert rejects == [Reject(2, line, reason)]
+
+
+def test_quotes_that_nobody_doubled_stay_in_their_field_where_the_layout_admits_them() -> None:
+    text = b'''""Lee, Ann" <1>","2",3\n"a "" b","2",\n"open,2\n"",""Bo" <4>",\n"d""","2","e\nf"\n"x"y,2,3\n'''
+    rows, rejects = cut(BARE, text)
+    assert rows == [
+        (1, [b'"Lee, Ann" <1>', b"2", b"3"]),
+        (2, [b'a " b', b"2", b""]),
+        (4, [b"", b'"Bo" <4>', b""]),
+        (5, [b'd"', b"2", b"e\nf"]),
+    ]
+    assert rejects == [
+        Reject(3, b'"open,2', "text after a closing quote"),
+        Reject(7, b'"x"y,2,3', "text after a closing quote"),
+    ]
 
 
 def test_a_short_line_of_a_queue_log_gets_nulls_and_a_long_one_keeps_its_surplus_in_the_last_field() -> None:

@@ -106,6 +106,7 @@ def _file_stream(source: str, options: Mapping[str, Any], records: Records, wher
         header=header,
         encoding=kinds.read_encoding(options, where),
         min_fields=None if header or "columns" in options else records.least,
+        bare_quotes=True,  # Asterisk 1.4's template was "${CDR(clid)}", and names have quotes of their own
         caps=kinds.read_caps(options, where),
     )
     required = bool(options.get("required", True))

@@ -55,11 +55,12 @@ class Caps:
 class FileFormat:
     """How the bytes of a stream's files become records.
 
-    ``delimiter`` and ``quote`` are one ASCII character (``quote`` None: no quoting at all). ``min_fields``
-    below the number of columns admits short lines, whose missing fields are NULL; ``join_surplus`` keeps
-    the surplus fields of a long line, delimiters included, in the last column. ``sheet`` names or counts
-    (from 0) a spreadsheet's sheet. ``documents``: the file holds JSON documents, whose text goes whole into
-    the one column `DOCUMENT`; what says how fields are cut has no meaning then.
+    ``delimiter`` and ``quote`` are one ASCII character (``quote`` None: no quoting at all; ``bare_quotes``:
+    those within a quoted field need not be doubled). ``min_fields`` below the number of columns admits short
+    lines, whose missing fields are NULL; ``join_surplus`` keeps the surplus fields of a long line, delimiters
+    included, in the last column. ``sheet`` names or counts (from 0) a spreadsheet's sheet. ``documents``: the
+    file holds JSON documents, whose text goes whole into the one column `DOCUMENT`; what says how fields are
+    cut has no meaning then.
     """
 
     delimiter: str = ","
@@ -69,6 +70,7 @@ class FileFormat:
     sheet: str | int = 0
     min_fields: int | None = None
     join_surplus: bool = False
+    bare_quotes: bool = False
     documents: bool = False
     caps: Caps = Caps()
 

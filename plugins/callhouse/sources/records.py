@@ -28,7 +28,9 @@ CR, LF = b"\r", b"\n"
 class Layout:
     """The form of a record. One byte each: ``delimiter``, ``quote`` (None: no quoting), ``newline``.
 
-    ``null`` and ``copy_quote`` are the bytes that stand for NULL and for a quote on the way into COPY.
+    ``bare_quotes`` admits quotes that are not doubled within a quoted field of one line, which then ends at a
+    quote before a delimiter. ``null`` and ``copy_quote`` are the bytes that stand for NULL and for a quote on
+    the way into COPY.
     """
 
     fields: int
@@ -37,6 +39,7 @@ class Layout:
     delimiter: bytes = b","
     quote: bytes | None = b'"'
     newline: bytes = LF
+    bare_quotes: bool = False
 
     @property
     def null(self) -> bytes:
@@ -146,6 +149,8 @@ class Cutter:
             self.line += 1
             return line_end + 1
         values, end, reason = self._fields(text, start, is_last)
+        if reason and self.layout.bare_quotes and (bare := _bare_fields(line, self.layout)):
+            values, end, reason = bare, line_end + 1, ""
         reason = reason or self._fault(text[start:end], values)
         if reason:
             batch.rejects.append(Reject(self.line, line, reason))
@@ -255,6 +260,23 @@ class Cutter:
         out.append(b"".join(for_copy))
         batch.loaded += len(starts)
         self.line += view.line_count(first, stop)
+
+
+def _bare_fields(line: bytes, layout: Layout) -> list[bytes]:
+    """The fields of a line whose quotes are not doubled; none when a quoted one does not end."""
+    quote = layout.quote or b""
+    values: list[bytes] = []
+    pieces = iter(line.split(layout.delimiter))
+    for value in pieces:
+        if value.startswith(quote):
+            while len(value) == 1 or not value.endswith(quote):
+                piece = next(pieces, None)
+                if piece is None:
+                    return []
+                value += layout.delimiter + piece
+            value = value[1:-1].replace(quote * 2, quote)
+        values.append(value)
+    return values
 
 
 class _View:
