@@ -6,13 +6,35 @@
     {{ 'nullif(' ~ adapter.quote(name) ~ ", '')" if name in names else 'null::text' }}
 {%- endmacro %}
 
-{# A time as Asterisk writes it: seconds since 1970, or local time, each with or without a fraction. #}
+{#
+  A time as Asterisk or its database writes it: seconds since 1970, or local time, each with or without a fraction; an
+  offset from UTC behind it is believed.
+#}
 {% macro asterisk_time(text, time_zone) -%}
     case
         when {{ text }} ~ '^[0-9]{9,10}([.][0-9]{1,6})?$' then to_timestamp(({{ text }})::double precision)
+        when {{ text }} ~ ':[0-9.]+(Z|[+-](0[0-9]|1[0-4])(:?[0-5][0-9])?)$'
+            then (
+                ops.try_time(regexp_replace({{ text }}, '(Z|[+-][0-9:]+)$', ''), 'ymd')::text
+                || substring({{ text }} from '(?:Z|[+-][0-9:]+)$')
+            )::timestamptz
         else
             ops.try_time(regexp_replace({{ text }}, '[.][0-9]+$', ''), 'ymd') at time zone '{{ time_zone }}'
             + make_interval(secs => coalesce(substring({{ text }} from '[.][0-9]{1,6}$'), '0')::double precision)
+    end
+{%- endmacro %}
+
+{# The name of a channel event; into a column of numbers cel_odbc writes one (those of Asterisk 12 and later). #}
+{% macro cel_event(text) -%}
+    case {{ text }}
+        {%- for name in [
+            'CHAN_START', 'CHAN_END', 'HANGUP', 'ANSWER', 'APP_START', 'APP_END', 'BRIDGE_ENTER', 'BRIDGE_EXIT', 'PARK_START',
+            'PARK_END', 'BLINDTRANSFER', 'ATTENDEDTRANSFER', 'USER_DEFINED', 'LINKEDID_END', 'PICKUP', 'FORWARD',
+            'LOCAL_OPTIMIZE', 'LOCAL_OPTIMIZE_BEGIN',
+        ] %}
+        when '{{ loop.index }}' then '{{ name }}'
+        {%- endfor %}
+        else {{ text }}
     end
 {%- endmacro %}
 

@@ -31,15 +31,16 @@ from callhouse.sources import asterisk_records
 from callhouse.sources.asterisk_records import Records
 from callhouse.sources.kinds import Delivery, Kind, Stream, Window
 
-# The order of cdr_csv; uniqueid and userfield are written where cdr.conf says so.
+# The order of cdr_csv; what stands behind amaflags is written where cdr.conf says so.
 ORDER = (
     "accountcode", "src", "dst", "dcontext", "clid", "channel", "dstchannel", "lastapp", "lastdata", "start",
-    "answer", "end", "duration", "billsec", "disposition", "amaflags", "uniqueid", "userfield",
+    "answer", "end", "duration", "billsec", "disposition", "amaflags", "uniqueid", "userfield", "peeraccount",
+    "linkedid", "sequence",
 )  # fmt: skip
 
 RECORDS = Records(
     stream="cdr",
-    columns=(*ORDER, "linkedid", "peeraccount", "sequence", "calldate"),
+    columns=(*ORDER, "calldate"),
     required=("src", "dst", "channel", "disposition"),
     order=ORDER,
     least=16,

@@ -250,6 +250,89 @@ def kely() -> list[tuple[Any, ...]]:
     ]
 
 
+# -- forms -------------------------------------------------------------------------------------------------
+
+# cdr_csv: without and with uniqueid, userfield and the three columns behind them; the last is in doubt.
+STANDARD = '''\
+"","2025550100","600","in","""Ann"" <2025550100>","SIP/t-1","SIP/701-0000000a","Queue","q",\
+"2025-01-06 08:00:00","2025-01-06 08:00:05","2025-01-06 08:01:00",60,55,"ANSWERED","3"
+"","2025550101","600","in","""Ann"" <2025550101>","SIP/t-2","","Hangup","",\
+"2025-01-06 08:10:00","2025-01-06 08:10:00","2025-01-06 08:10:20",20,20,"ANSWERED","3","1.1"
+"","702","703","in","702 <702>","SIP/702-00000001","SIP/703-00000002","Dial","",\
+"2025-01-06 08:20:00",,"2025-01-06 08:20:30",30,0,"BUSY","3","2.1",""
+"","2025550103","ring","in","2025550103","Local/ring@x-00000001;2","SIP/704-0000000b","Dial","",\
+"2025-01-06 08:30:00","2025-01-06 08:30:10","2025-01-06 08:30:10",10,0,"ANSWERED","3","3.5","","","3.3",7
+"","2025550103","600","in","2025550103","SIP/t-3","Local/ring@x-00000001;1","Dial","",\
+"2025-01-06 08:30:00","2025-01-06 08:30:10","2025-01-06 08:30:10",10,0,"ANSWERED","3","3.3","","","3.3",6
+"","2025550103","600","in","2025550103","SIP/t-3","SIP/704-0000000b","Dial","",\
+"2025-01-06 08:30:10","2025-01-06 08:30:10","2025-01-06 08:31:00",50,50,"ANSWERED","3","3.3","","","3.3",8
+"","2025550104","600","in","2025550104","SIP/t-4","","Dial","",\
+"2025-01-06 08:40:00",,"2025-01-06 08:40:09",9,0,"NO ANSWER","3","4.1","","4.1",9
+'''
+# The template of Asterisk 1.4: quotes that nobody doubled; and what the database writes as numbers.
+OLD_ORDER = [
+    "clid", "src", "dst", "channel", "dstchannel", "start", "duration", "billsec", "disposition", "uniqueid",
+]  # fmt: skip
+OLD = """\
+""Lee, Ann" <2025550105>","2025550105","600","SIP/t-5","SIP/705-b7d03c98",\
+"2025-01-06 09:00:00","60.9","50.25","8","5.1"
+"","2025550106","600","SIP/t-6","SIP/705-b7d03c99",\
+"2025-01-06 09:10:00+01:00","30.1","0.000","4","6.1"
+"""
+NUMBERED = """\
+eventtype,eventtime,cid_num,exten,channame,appname,peer,uniqueid,linkedid
+1,2025-01-06 10:00:00.5+00,2025550107,600,SIP/t-7,,,7.1,7.1
+1,2025-01-06 10:00:01-00:00,,s,SIP/706-00000001,,,7.2,7.1
+4,2025-01-06T10:00:05Z,,s,SIP/706-00000001,AppDial,,7.2,7.1
+14,2025-01-06 10:01:00.25+00,,s,SIP/t-7,,,7.1,7.1
+"""
+
+
+def test_records_are_read_in_every_form_that_asterisk_and_its_databases_give_them(
+    make_centre: Callable[..., Settings],
+) -> None:
+    settings = make_centre(
+        sources={
+            "standard": {"kind": "asterisk_cdr", "streams": {"cdr": {"files": ["standard.csv"]}}},
+            "old": {"kind": "asterisk_cdr", "streams": {"cdr": {"files": ["old.csv"], "columns": OLD_ORDER}}},
+            "numbered": {
+                "kind": "asterisk_cel",
+                "streams": {"cel": {"files": ["numbered.csv"], "header": True}},
+            },
+        }
+    )
+    for name, text in (("standard", STANDARD), ("old", OLD), ("numbered", NUMBERED)):
+        (settings.data_dir / f"{name}.csv").write_text(text)
+    stage_and_build(settings, extract_and_load(settings), [MONDAY])
+    assert query(settings, "select source, reason, line from ops.rejects") == [
+        (
+            "standard",
+            "columns: 19 or 20, of which it is not clear what they are; name them in sources.yml",
+            7,
+        ),
+    ]
+    columns = (
+        "direction, outcome, to_char(started_at, 'HH24:MI:SS'), to_char(ended_at, 'HH24:MI:SS'), "
+        "talk_seconds, last_agent_key"
+    )
+    order = "from build.fct_contacts where source = %s order by started_at"
+    assert query(settings, f"select {columns} {order}", "standard") == [
+        ("inbound", "answered", "08:00:00", "08:01:00", 55, "701"),
+        ("inbound", "left_in_ivr", "08:10:00", "08:10:20", None, None),
+        ("internal", "void", "08:20:00", "08:20:30", None, None),
+        ("inbound", "answered", "08:30:00", "08:31:00", 50, "704"),
+    ]
+    assert query(settings, f"select {columns} {order}", "old") == [
+        ("inbound", "left_in_ivr", "08:10:00", "08:10:30", None, None),
+        ("inbound", "answered", "09:00:00", "09:01:00", 50, "705"),
+    ]
+    assert query(settings, f"select {columns} {order}", "numbered") == [
+        ("inbound", "answered", "10:00:00", "10:01:00", 55, "706"),
+    ]
+    names = "select caller_name from staging.stg_asterisk_cdr__records where source = 'old' order by 1"
+    assert query(settings, names) == [('"Lee, Ann" <2025550105>',), (None,)]
+
+
 # -- tables, dates and declarations --------------------------------------------------------------------------
 
 

@@ -14,7 +14,8 @@ records as (
         legs.*,
         legs.channel like any(call_sources.trunks) as is_from_trunk,
         legs.target_channel like any(call_sources.trunks) as is_to_trunk,
-        legs.disposition = 'ANSWERED' and legs.target_channel is not null as is_talk,
+        {#- 8 is how cdr_odbc writes it. #}
+        legs.disposition in ('ANSWERED', '8') and legs.target_channel is not null as is_talk,
         row_number() over (
             partition by call_sources.contact_source, legs.linked_id
             order by legs.started_at, ops.try_integer(legs.sequence), legs.record_key
@@ -42,7 +43,12 @@ recorded as (
             then min(billed_seconds) filter (where is_talk)
         end as billed_seconds,
         min(agent_id) filter (where leg_number = 1) as calling_agent_id,
-        (array_agg(target_agent_id order by leg_number) filter (where is_talk))[1] as called_agent_id
+        {#- A Local channel is a way to a telephone: the telephone's own leg says whose it is. #}
+        (
+            array_agg(target_agent_id order by target_channel like 'Local/%', leg_number) filter (
+                where is_talk
+            )
+        )[1] as called_agent_id
     from records
     group by contact_source, linked_id
 ),

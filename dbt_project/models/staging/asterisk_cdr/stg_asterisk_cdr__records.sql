@@ -30,8 +30,9 @@ with records as (
         {{ raw_text(stream, 'uniqueid') }} as unique_id,
         {{ raw_text(stream, 'linkedid') }} as linked_id,
         {{ raw_text(stream, 'sequence') }} as sequence,
-        {{ queue_log_seconds(raw_text(stream, 'duration')) }} as duration_seconds,
-        {{ queue_log_seconds(raw_text(stream, 'billsec')) }} as billed_seconds,
+        {#- Whole seconds, though the database may count their parts. #}
+        {{ queue_log_seconds("split_part(" ~ raw_text(stream, 'duration') ~ ", '.', 1)") }} as duration_seconds,
+        {{ queue_log_seconds("split_part(" ~ raw_text(stream, 'billsec') ~ ", '.', 1)") }} as billed_seconds,
         coalesce({{ raw_text(stream, 'start') }}, {{ raw_text(stream, 'calldate') }}) as start_text,
         {{ asterisk_time('coalesce(' ~ raw_text(stream, 'start') ~ ', ' ~ raw_text(stream, 'calldate') ~ ')', stream.time_zone) }}
             as started_at,
@@ -39,6 +40,8 @@ with records as (
         {{ asterisk_time(raw_text(stream, 'end'), stream.time_zone) }} as ended_at,
         {{ queue_log_agent(raw_text(stream, 'channel'), {}) }} as agent_id,
         {{ queue_log_agent(raw_text(stream, 'dstchannel'), {}) }} as target_agent_id,
+        {{ not (stream.options.get('columns') or stream.options.get('header') or 'connection' in stream.options) }}
+            as has_standard_columns,
         _load_id,
         _line,
         jsonb_strip_nulls(to_jsonb(raw_row) - '_load_id' - '_line' - '_extra')::text as content
@@ -62,6 +65,7 @@ with records as (
         null::timestamptz as ended_at,
         null::text as agent_id,
         null::text as target_agent_id,
+        null::boolean as has_standard_columns,
         null::bigint as _load_id,
         null::bigint as _line,
         null::text as content
@@ -73,7 +77,12 @@ judged as (
     select
         *,
         hashtextextended(content, 0) as record_hash,
-        {{ asterisk_time_fault('start', 'start_text', 'started_at') }} as _reject_reason
+        coalesce(
+            {{ asterisk_time_fault('start', 'start_text', 'started_at') }},
+            case when has_standard_columns and peer_account is not null and sequence is null
+                then 'columns: 19 or 20, of which it is not clear what they are; name them in sources.yml'
+            end
+        ) as _reject_reason
     from records
     offset 0
 )

@@ -4,7 +4,7 @@
 -#}
 {{ config(same_date=true, affects=asterisk_call_affects('stg_asterisk_cel__events')) }}
 {%- set fields = {
-    'event': 'eventtype', 'caller_name': 'cid_name', 'caller_number': 'cid_num', 'called_number': 'cid_dnid',
+    'caller_name': 'cid_name', 'caller_number': 'cid_num', 'called_number': 'cid_dnid',
     'extension': 'exten', 'context': 'context', 'channel': 'channame', 'application': 'appname',
     'application_data': 'appdata', 'unique_id': 'uniqueid', 'account_code': 'accountcode', 'peer': 'peer',
     'user_field': 'userfield', 'extra': 'extra'
@@ -16,6 +16,7 @@ with events as (
     select
         '{{ stream.source }}'::text as source,
         '{{ stream.stream }}'::text as stream,
+        {{ cel_event(raw_text(stream, 'eventtype')) }} as event,
         {%- for name, column in fields.items() %}
         {{ raw_text(stream, column) }} as {{ name }},
         {%- endfor %}
@@ -32,6 +33,7 @@ with events as (
     select
         null::text as source,
         null::text as stream,
+        null::text as event,
         {%- for name in fields %}
         null::text as {{ name }},
         {%- endfor %}
@@ -66,6 +68,7 @@ select
     case when _reject_reason is null then {{ local_date('event_at') }} end as business_date,
     coalesce(linked_id, unique_id) as linked_id,
     event_at,
+    event,
     {%- for name in fields %}
     {{ name }},
     {%- endfor %}
