@@ -59,7 +59,7 @@ rule(
       select business_date, event, event_at,
         min(event_at) filter (where event = 'ENTERQUEUE') over (partition by source, call_id, queue_id) as entered_at
       from staging.stg_asterisk_queue_log__events
-      where event in ('ENTERQUEUE', 'ABANDON', 'EXITWITHTIMEOUT', 'EXITEMPTY', 'EXITWITHKEY')
+      where event in ('ENTERQUEUE', 'ABANDON', 'EXITWITHTIMEOUT', 'EXITEMPTY', 'EXITWITHKEY', 'WITHDRAW')
         and business_date between
           (select min(day) - 1 from unnest(%(dates)s::date[]) as days (day))
           and (select max(day) from unnest(%(dates)s::date[]) as days (day))

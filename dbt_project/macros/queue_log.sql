@@ -13,7 +13,7 @@
         when events.event = 'EXITWITHKEY' then events.data4
         when events.event = 'ATTENDEDTRANSFER' and events.data1 = 'LINK' then events.data4
         when events.event in (
-            'ABANDON', 'EXITWITHTIMEOUT', 'EXITEMPTY', 'BLINDTRANSFER', 'ATTENDEDTRANSFER', 'TRANSFER'
+            'ABANDON', 'EXITWITHTIMEOUT', 'EXITEMPTY', 'WITHDRAW', 'BLINDTRANSFER', 'ATTENDEDTRANSFER', 'TRANSFER'
         ) then events.data3
     end
 {%- endmacro %}
@@ -50,7 +50,7 @@
 {# The events that belong to a call's way through a queue. #}
 {% macro queue_log_call_events() -%}
     'ENTERQUEUE', 'CONNECT', 'COMPLETEAGENT', 'COMPLETECALLER', 'ABANDON', 'EXITWITHTIMEOUT', 'EXITEMPTY', 'LEAVEEMPTY',
-    'EXITWITHKEY', 'BLINDTRANSFER', 'ATTENDEDTRANSFER', 'TRANSFER', 'WRAPUPSTART', {{ queue_log_refusals() }}
+    'EXITWITHKEY', 'WITHDRAW', 'BLINDTRANSFER', 'ATTENDEDTRANSFER', 'TRANSFER', 'WRAPUPSTART', {{ queue_log_refusals() }}
 {%- endmacro %}
 
 {# The key pressed, or the extension transferred to. #}

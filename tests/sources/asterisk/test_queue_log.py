@@ -83,6 +83,8 @@ SYSTEMS = {
         09:00:43|no wait|sales|NONE|ABANDON|1|1|
         09:00:00|nonsense|sales|NONE|ENTERQUEUE||1|1
         09:00:44|nonsense|sales|NONE|ABANDON|'; drop table raw;--|1|99999999999999999999
+        09:00:00|withdrawn|sales|NONE|ENTERQUEUE||1|1
+        09:00:45|withdrawn|sales|NONE|WITHDRAW|7|8|45|by the supervisor
         """,
     "refused": """
         09:00:00|1|sales|NONE|FULL
@@ -212,6 +214,8 @@ SYSTEMS = {
         09:00:01|NONE|NONE|NONE|CONFIGRELOAD|
         09:00:02|1|sales|NONE|DID|5550100
         09:00:02|REALTIME|sales|Agent/611|PENALTY|5
+        09:00:02|MANAGER|sales|Agent/611|ADDMEMBER|
+        09:00:02|CLI|service|Agent/611|ADDMEMBER|
         09:00:03|1|sales|Agent/611|SYSCOMPAT
         09:00:04|1|sales|Agent/611|AGENTDUMP
         09:00:05|1|sales|Agent/611|SOMETHING_NEW|a|b|c|d|e|f
@@ -358,6 +362,7 @@ def test_every_way_out_without_an_agent_has_its_wait_and_reason(built: Settings)
         ("nonsense", "abandoned", None, None),
         ("one word", "flowed_out", "empty", 42),
         ("timeout", "flowed_out", "timeout", 120),
+        ("withdrawn", "flowed_out", "withdrawn", 45),
     ]
 
 
@@ -446,7 +451,7 @@ def test_overlapping_wrap_ups_are_merged_on_the_wall_clock(built: Settings) -> N
 def test_diagnostic_and_unknown_events_are_kept_and_count_for_nothing(built: Settings) -> None:
     assert visits(built, "diagnostics", "contact_id") == []
     staged = "select count(*), count(call_id) from staging.stg_asterisk_queue_log__events where source = %s"
-    assert query(built, staged, "diagnostics") == [(7, 4)]  # NONE and REALTIME are no calls
+    assert query(built, staged, "diagnostics") == [(9, 4)]  # NONE, REALTIME, MANAGER and CLI are no calls
     assert query(
         built, "select data5 from staging.stg_asterisk_queue_log__events where event = 'SOMETHING_NEW'"
     ) == [("e|f",)]
@@ -543,6 +548,46 @@ def test_rotated_files_under_two_names_and_packed_ones_are_loaded_once(
     ]
     assert visits(settings, "pbx", "contact_id, outcome, wait_seconds") == [("1", "abandoned", None)]
     assert spans(settings, "pbx", "1", "available") == [("06 08:00:00", "07 01:00:00", False)]
+
+
+def test_a_databases_times_in_a_file_are_times_too_and_odd_lines_harm_no_other(
+    make_centre: Callable[..., Settings],
+) -> None:
+    sources = one_log()
+    sources["pbx"]["time_zone"] = "Asia/Shanghai"
+    settings = make_centre(sources=sources)
+    folder = settings.data_dir / "pbx"
+    folder.mkdir()
+    (folder / "queue_log").write_text(
+        "1736150400|1|q|NONE|ENTERQUEUE||1|1\n"  # 08:00 UTC
+        "1736150410.999999|1|q|Agent/1|CONNECT|10|x|1\n"
+        "2025-01-06 16:01:10.435678|1|q|Agent/1|COMPLETEAGENT|10|60|1\n"
+        "2025-01-06 08:02:00.1+00|2|q|NONE|ENTERQUEUE||1|1\n"
+        "2025-01-06T09:02:09+01:00|2|q|NONE|ABANDON|1|1|9\n"
+        "2025-01-06 16:02:09+99|3|q|NONE|ENTERQUEUE||1|1\n"
+        "2025-02-30 16:00:00|4|q|NONE|ENTERQUEUE||1|1\n"
+        "17361504000|5|q|NONE|ENTERQUEUE||1|1\n"
+        "5|6|q|NONE|ENTERQUEUE||1|1\n"
+        "whenever|7|q|NONE|ENTERQUEUE||1|1\n"
+        "1736150400|8|q|NONE||\n"
+        "not a line of a queue log\n"
+    )
+    run_id = extract_and_load(settings)
+    stage_and_build(settings, run_id, [MONDAY])
+    columns = "contact_id, to_char(entered_at, 'HH24:MI:SS'), to_char(left_at, 'HH24:MI:SS'), talk_seconds"
+    assert visits(settings, "pbx", columns) == [
+        ("1", "08:00:00", "08:00:10", 60), ("2", "08:02:00", "08:02:09", 0),
+    ]  # fmt: skip
+    reasons = "select line, reason from ops.rejects order by line"
+    assert query(settings, reasons) == [
+        (6, "time: not a time"),
+        (7, "time: not a time"),
+        (8, "time: not a time"),
+        (9, "time: not between 1990 and 2100"),
+        (10, "time: not a time"),
+        (11, "event: empty"),
+        (12, "wrong number of fields: expected 5 to 10, found 1"),
+    ]
 
 
 def test_a_line_touches_the_days_of_what_it_ends_and_no_other(make_centre: Callable[..., Settings]) -> None:

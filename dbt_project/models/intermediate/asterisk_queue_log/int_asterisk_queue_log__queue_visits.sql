@@ -221,6 +221,7 @@ select
         when ending is null then 'restart'
         when ending = 'EXITWITHTIMEOUT' then 'timeout'
         when ending = 'EXITWITHKEY' then 'key'
+        when ending = 'WITHDRAW' then 'withdrawn'
         else 'empty'
     end as outcome_reason,
     case when is_answered then coalesce(connect_agent_id, end_agent_id) end as agent_id,

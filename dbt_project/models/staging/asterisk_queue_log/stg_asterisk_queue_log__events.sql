@@ -129,30 +129,33 @@ with lines as (
         '{{ stream.source }}'::text as source,
         '{{ stream.stream }}'::text as stream,
         {{ queue_log_agent('agent', stream.options.get('agents', {})) }} as agent_id,
+        {#- A database's time, exported, may stand here too. #}
+        case
+            when "time" ~ '^[0-9]+$' and length("time") <= 10 then to_timestamp("time"::bigint)
+            else date_trunc('second', {{ asterisk_time('"time"', stream.time_zone) }})
+        end as event_at,
         *
     from {{ stream.relation }}
     where {{ only_loads(stream) }}
     {%- else %}
     select
-        null::text as source, null::text as stream, null::text as agent_id, null::text as "time",
-        null::text as callid, null::text as queuename, null::text as agent, null::text as event,
-        null::text as data1, null::text as data2, null::text as data3, null::text as data4,
-        null::text as data5, null::bigint as _load_id, null::bigint as _line
+        null::text as source, null::text as stream, null::text as agent_id, null::timestamptz as event_at,
+        null::text as "time", null::text as callid, null::text as queuename, null::text as agent,
+        null::text as event, null::text as data1, null::text as data2, null::text as data3,
+        null::text as data4, null::text as data5, null::bigint as _load_id, null::bigint as _line
     where false
     {%- endfor %}
+    offset 0
 ),
 
 judged as (
     select
         lines.*,
-        case
-            {#- A bounded repetition, {1,10}, costs ten times as much. #}
-            when "time" !~ '^[0-9]+$' or length("time") > 10 then 'time: not seconds since 1970'
-            when "time"::bigint < 631152000 then 'time: before 1990, the clock was not set'
-            when coalesce(event, '') = '' then 'event: empty'
-        end as _reject_reason
+        coalesce(
+            {{ asterisk_time_fault('time', '"time"', 'event_at') }},
+            case when coalesce(event, '') = '' then 'event: empty' end
+        ) as _reject_reason
     from lines
-    offset 0
 )
 
 select
@@ -164,11 +167,10 @@ select
     ), 0) as record_key,
     0::bigint as record_hash,
     null::timestamptz as version_at,
-    case when _reject_reason is null
-        then (to_timestamp("time"::bigint) at time zone '{{ var("time_zone") }}')::date
-    end as business_date,
-    case when _reject_reason is null then to_timestamp("time"::bigint) end as event_at,
-    case when callid not in ('', 'NONE', 'REALTIME') then callid end as call_id,
+    case when _reject_reason is null then {{ local_date('event_at') }} end as business_date,
+    event_at,
+    {#- REALTIME, MANAGER and CLI are who changed a queue's members. #}
+    case when callid not in ('', 'NONE', 'REALTIME', 'MANAGER', 'CLI') then callid end as call_id,
     case when queuename not in ('', 'NONE') then queuename end as queue_id,
     case when agent_id not in ('', 'NONE') then agent_id end as agent_id,
     event,
