@@ -615,3 +615,5 @@ def test_a_line_touches_the_days_of_what_it_ends_and_no_other(make_centre: Calla
     assert news("6", "+1 09:00:00|NONE|NONE|NONE|QUEUESTART|") == [MONDAY, TUESDAY]  # call a was waiting
     assert news("7", "10:00:05|a|q|NONE|ABANDON|1|1|5") == [MONDAY]
     assert news("8", "+1 09:30:00|NONE|NONE|NONE|QUEUESTART|") == [TUESDAY]
+    assert news("9", "11:00:00|MANAGER|q|Agent/4|PENALTY|1") == [MONDAY]
+    assert news("10", "+1 11:00:00|MANAGER|q|Agent/4|PENALTY|2") == [TUESDAY]  # is no call of both days
