@@ -168,6 +168,44 @@ def test_undeclared_columns_are_kept_by_name(centre: Centre) -> None:
     ]
 
 
+def test_a_new_field_inside_a_document_is_named_by_its_path_but_not_the_keys_that_are_data(
+    centre: Centre,
+) -> None:
+    centre.declare("amazon_connect", "contact_records")
+
+    def new_fields(name: str, *documents: dict[str, Any]) -> tuple[str, ...]:
+        centre.put(name, "\n".join(map(json.dumps, documents)))
+        landing.extract(centre.settings, "crm", DAY, DAY)
+        (result,) = raw.load(centre.settings)
+        assert result.state == "loaded"
+        centre.ask("update ops.loads set state = 'staged' returning 1")
+        return result.new_fields
+
+    agent = {"ARN": "a", "RoutingProfile": {"ARN": "r"}}
+    first = {"Agent": agent, "Queue": None, "Attributes": {"a": "1"}, "MediaStreams": [{"Type": "AUDIO"}]}
+    assert new_fields("1", first) == ()
+    assert new_fields("2", first | {"ContactId": "2", "Attributes": {"Ann O'Hara": "2025550100"}}) == (
+        "ContactId",
+    )
+    assert new_fields(
+        "3", first | {"Agent": agent | {"Mood": {"Ann O'Hara": 1}}}, {"MediaStreams": [[], {"X": 1}, 3]}
+    ) == (
+        "Agent.Mood",
+        "MediaStreams.X",
+    )
+    assert new_fields("4", {"Agent": {"RoutingProfile": {"Name": "x"}, "Mood": 3}}) == (
+        "Agent.RoutingProfile.Name",
+    )
+    assert new_fields("5", {"Queue": {"ARN": "q", "Name": "sales"}, "Recording": {"Location": "s3"}}) == (
+        "Recording",
+    )
+    assert new_fields("6", {"Queue": {"Duration": 3}, "Agent": "none", "x" * 9000: 1}) == (
+        "Queue.Duration",
+        "x" * 200,
+    )
+    assert centre.ask("select field from ops.known_fields where field ~ 'Ann|2025'") == []
+
+
 @pytest.mark.parametrize("kind", ["csv", "xlsx", "json"])
 def test_a_new_field_is_kept_and_named_a_reordered_one_read_by_name_and_a_missing_one_stops_its_file_alone(
     centre: Centre, tmp_path: Path, kind: str

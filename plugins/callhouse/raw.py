@@ -5,7 +5,8 @@ together or not at all, so a load killed half-way is simply done again. ``rows_i
 rows_rejected``. `reload` does a finished load anew, also in one transaction.
 
 A field that nobody declared is kept and named in ``ops.loads.new_fields``, for a rule to warn of. Documents
-declare no fields; a field at the top of one is new when no load of the stream had it before.
+declare no fields; a field of one is new when no load of the stream had it before, at the top or, by its path,
+in the objects that the kind names (`Stream.objects`).
 
 Empty text stays empty text; a field the file does not have is NULL. ``_line`` is the physical line (the row
 in a spreadsheet) at which the record begins, ``_extra`` holds undeclared columns as ``{name: value}``.
@@ -38,7 +39,10 @@ logger = logging.getLogger(__name__)
 REJECTS_AT_ONCE = 10_000
 HOPELESS = 10_000  # so many rejects before the first row: the form of the file is not the declared one
 STAGE_TABLE = "pg_temp.callhouse_load"
-DOCUMENTS_LOOKED_AT = 1000  # at the beginning of a file, for fields never seen before
+# At the beginning of a file, for fields never seen before; at least one document.
+DOCUMENTS_LOOKED_AT = 1000
+BYTES_LOOKED_AT = 512 << 10
+LONGEST_FIELD = 200
 
 
 @dataclass(frozen=True)
@@ -420,21 +424,52 @@ def _load_text(job: _Job, tally: _Tally) -> None:
 
 
 def _unseen_fields(job: _Job) -> tuple[str, ...]:
-    """Note the fields of the load's first documents; returns those new to a stream that was known before."""
+    """Note the fields of the load's first documents; returns those new to a stream that was known before.
+
+    An object that is itself new is one new field, not as many as it has.
+    """
     connection, stream = job.connection, job.stream
     connection.execute("set local enable_seqscan = off")  # the load's rows are a small range at the end
     new = connection.execute(
         sql.SQL(
             """
-            insert into ops.known_fields (source, stream, field, load_id)
-            select distinct %(source)s, %(stream)s, field, %(load_id)s::bigint
-            from (
-                select ops.to_json({document}) as doc from {table}
-                where _load_id = %(load_id)s limit %(limit)s
-            ) as documents
-            cross join lateral jsonb_object_keys(case when jsonb_typeof(doc) = 'object' then doc end) as field
-            on conflict do nothing
-            returning field
+            with documents as materialized (
+                select ops.to_json({document}) as doc
+                from (
+                    select *, sum(octet_length({document})) over (rows unbounded preceding) as size
+                    from (
+                        select {document} from {table} where _load_id = %(load_id)s limit %(limit)s
+                    ) as first_ones
+                ) as sized
+                where size - octet_length({document}) < %(bytes)s
+            ),
+            found as (
+                select distinct null as object, left(key, %(longest)s) as field
+                from documents
+                cross join lateral jsonb_object_keys(
+                    case when jsonb_typeof(doc) = 'object' then doc end
+                ) as key
+                union all
+                select distinct object, left(concat(object, '.', key), %(longest)s)
+                from documents
+                cross join unnest(%(objects)s::text[], %(paths)s::jsonpath[]) as objects (object, path)
+                cross join lateral jsonb_path_query(doc, path) as inside
+                cross join lateral jsonb_object_keys(inside) as key
+            ),
+            new as (
+                insert into ops.known_fields (source, stream, field, load_id)
+                select distinct %(source)s, %(stream)s, field, %(load_id)s::bigint from found
+                on conflict do nothing
+                returning field
+            )
+            select distinct field
+            from new
+            inner join found using (field)
+            where object is null or exists (
+                select from ops.known_fields as known
+                where known.source = %(source)s and known.stream = %(stream)s
+                    and starts_with(known.field, concat(object, '.'))
+            )
             """
         ).format(document=sql.Identifier(kinds.DOCUMENT), table=_table(stream)),
         {
@@ -442,6 +477,10 @@ def _unseen_fields(job: _Job) -> tuple[str, ...]:
             "stream": stream.name,
             "load_id": job.load_id,
             "limit": DOCUMENTS_LOOKED_AT,
+            "bytes": BYTES_LOOKED_AT,
+            "longest": LONGEST_FIELD,
+            "objects": list(stream.objects),
+            "paths": [_path_of(names) for names in stream.objects],
         },
     ).fetchall()
     connection.execute("set local enable_seqscan to default")
@@ -450,6 +489,12 @@ def _unseen_fields(job: _Job) -> tuple[str, ...]:
         (stream.source, stream.name),
     ).fetchone()
     return tuple(sorted(row[0] for row in new)) if is_known and is_known[0] else ()
+
+
+def _path_of(names: str) -> str:
+    """The SQL/JSON path of the objects that ``a.b`` means, through lists of such."""
+    steps = "".join(f'."{name}"' for name in names.split("."))
+    return f'lax ${steps}[*] ? (@.type() == "object")'
 
 
 def _take_header(

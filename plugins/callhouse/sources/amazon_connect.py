@@ -39,7 +39,20 @@ from callhouse.settings import Source
 from callhouse.sources import archives, kinds, object_storage
 from callhouse.sources.kinds import Delivery, Kind, Stream, Window
 
-STREAMS = ("contact_records", "agent_events", "evaluations")
+# Streams, and the objects in their documents whose keys are fields (not Attributes, References, Tags …).
+STREAMS = {
+    "contact_records": (
+        "Agent", "Agent.HierarchyGroups", "Agent.RoutingProfile", "Campaign", "ContactDetails",
+        "CustomerEndpoint", "CustomerVoiceActivity", "DisconnectDetails", "MediaStreams", "QualityMetrics",
+        "Queue", "Recording", "Recordings", "SystemEndpoint", "TransferredToEndpoint", "VoiceIdResult",
+    ),
+    "agent_events": (
+        "CurrentAgentSnapshot", "CurrentAgentSnapshot.AgentStatus", "CurrentAgentSnapshot.Configuration",
+        "CurrentAgentSnapshot.Configuration.RoutingProfile", "CurrentAgentSnapshot.Contacts",
+        "CurrentAgentSnapshot.Contacts.Queue", "CurrentAgentSnapshot.NextAgentStatus",
+    ),
+    "evaluations": ("metadata", "metadata.score", "sections", "questions", "questions.answer"),
+}  # fmt: skip
 OPTIONS = ("streams", "location", "connection", "exit_reason")
 
 _CHUNK = 1 << 20
@@ -66,7 +79,7 @@ def streams(source: Source) -> dict[str, Stream]:
         raise ConfigError(
             f"`location: {location}` names no scheme", where=where, do="write it like s3://bucket/prefix"
         )
-    return {name: kinds.document_stream(source, name) for name in source.streams}
+    return {name: kinds.document_stream(source, name, objects=STREAMS[name]) for name in source.streams}
 
 
 def pull(source: Source, stream: Stream, window: Window) -> Iterator[Delivery] | None:

@@ -50,6 +50,14 @@ QUERIES = {
     "conversations": ("/api/v2/analytics/conversations/details/query", "conversations"),
     "user_details": ("/api/v2/analytics/users/details/query", "userDetails"),
 }
+# The objects in them whose keys are fields (not a participant's attributes), in answers and one by one.
+OBJECTS = {
+    "conversations": (
+        "participants", "participants.sessions", "participants.sessions.flow",
+        "participants.sessions.metrics", "participants.sessions.segments",
+    ),
+    "user_details": ("primaryPresence", "routingStatus"),
+}  # fmt: skip
 PAGE_SIZE = 100  # the API's largest
 MAX_PAGES = 1000  # it answers no more than 100,000 hits
 MAX_BODY = 64 << 20
@@ -78,8 +86,14 @@ def streams(source: Source) -> dict[str, Stream]:
             f"`connection: {connection!r}` names none", where=where, do="name an Airflow connection"
         )
     return {
-        name: kinds.document_stream(source, name, needs_files=connection is None) for name in source.streams
+        name: kinds.document_stream(source, name, objects=_objects(name), needs_files=connection is None)
+        for name in source.streams
     }
+
+
+def _objects(stream: str) -> list[str]:
+    answer = QUERIES[stream][1]
+    return [*OBJECTS[stream], answer, *(f"{answer}.{each}" for each in OBJECTS[stream])]
 
 
 def pull(source: Source, stream: Stream, window: Window) -> Iterator[Delivery] | None:

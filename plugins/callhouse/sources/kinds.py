@@ -77,7 +77,11 @@ class FileFormat:
 
 @dataclass(frozen=True)
 class Stream:
-    """One kind of record that a source delivers; ``files`` are globs below the data folder."""
+    """One kind of record that a source delivers; ``files`` are globs below the data folder.
+
+    ``objects`` are the paths (``Agent.RoutingProfile``) of the objects, or lists of such, in documents whose
+    keys are fields. In other objects a key may be data, such as a customer's name.
+    """
 
     source: str
     name: str
@@ -85,6 +89,7 @@ class Stream:
     files: tuple[str, ...]
     format: FileFormat
     required: bool = True
+    objects: tuple[str, ...] = ()
 
     @property
     def table(self) -> str:
@@ -147,10 +152,13 @@ def check_name(source: str, stream: str) -> None:
         )
 
 
-def document_stream(source: Source, name: str, *, needs_files: bool = True) -> Stream:
+def document_stream(
+    source: Source, name: str, *, objects: Iterable[str] = (), needs_files: bool = True
+) -> Stream:
     """A stream of JSON documents in files, from its entry in ``sources.yml``.
 
     Args:
+        objects: see `Stream`.
         needs_files: False where the system answers instead of lying in a folder, and `files` may be missing.
 
     Raises:
@@ -167,9 +175,8 @@ def document_stream(source: Source, name: str, *, needs_files: bool = True) -> S
         caps=read_caps(options, where),
     )
     globs = read_files(options, where) if needs_files or "files" in options else ()
-    return Stream(
-        source.name, name, (Column(DOCUMENT),), globs, form, required=bool(options.get("required", True))
-    )
+    required = bool(options.get("required", True))
+    return Stream(source.name, name, (Column(DOCUMENT),), globs, form, required, tuple(objects))
 
 
 def read_columns(declared: Any, where: str) -> tuple[Column, ...]:
