@@ -14,12 +14,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import sqlalchemy
+import yaml
 
 from callhouse import landing
 from callhouse.errors import SourceError
-from callhouse.settings import Settings, Source
+from callhouse.settings import PROJECT, Settings, Source
 from callhouse.sources import databases
 
+from ..main_job.warehouse import query, run_warehouse
 from ..mariadb_server import MariaDB, cut_off
 from .asterisk.test_queue_log_table import COLUMNS, LINES, ROWS
 
@@ -281,6 +283,101 @@ def test_what_the_server_refuses_is_told_without_the_password(
     with pytest.raises(SourceError, match="there is no table `Queue_Log`"):
         pbx.execute("create table queue_log (no int)")
         landed(make_settings(sources=source(table="Queue_Log")))
+
+
+# -- the worked examples of docs/sources/sql.md --------------------------------------------------------------
+
+CLOSER_LOG = """
+create table vicidial_closer_log (
+    closecallid int(9) unsigned auto_increment primary key, lead_id int(9) unsigned not null,
+    campaign_id varchar(20), call_date datetime, start_epoch int(10) unsigned, end_epoch int(10) unsigned,
+    length_in_sec int(10), status varchar(6), phone_number varchar(18), user varchar(20),
+    queue_seconds decimal(7,2) default '0', term_reason enum('CALLER', 'AGENT', 'QUEUETIMEOUT', 'ABANDON',
+    'AFTERHOURS', 'HOLDRECALLXFER', 'HOLDTIME', 'NOAGENT', 'NONE', 'MAXCALLS', 'ACFILTER', 'CLOSETIME')
+    default 'NONE', uniqueid varchar(20) not null default '', index (call_date)
+)
+"""
+CLOSED = [  # campaign, time, seconds in all, status, user, seconds in the queue, how it ended
+    ("SALES", "2025-01-06 09:00:00", 70, "SALE", "6001", 10.40, "CALLER"),
+    ("SALES", "2025-01-06 09:01:00", 120, "NI", "6002", 0, "AGENT"),
+    ("SALES", "2025-01-06 09:02:00", 25, "DROP", "VDCL", 25, "ABANDON"),
+    ("SALES", "2025-01-06 09:03:00", 60, "TIMEOT", "VDCL", 60, "QUEUETIMEOUT"),
+    ("SALES", "2025-01-06 22:00:00", 1, "AFTHRS", "VDCL", 0, "AFTERHOURS"),
+    ("HELP", "2025-01-06 23:59:59", None, "QUEUE", "VDCL", 0, "NONE"),
+    ("HELP", "2025-01-07 00:00:00", 9, "DROP", "VDCL", 9, "ABANDON"),  # another day's
+]
+INBOUND_CDR = """
+create table cc_inbound_cdr (
+    id bigint auto_increment primary key, caller varchar(50) not null, callee varchar(50) not null,
+    inbound_time bigint not null, group_id varchar(50) not null default '0',
+    answered_time bigint not null default 0, extnum varchar(50) not null default '',
+    opnum varchar(50) not null default '', hangup_time bigint not null default 0, chat_content text
+) default charset utf8mb4
+"""
+NINE = 1736125200000  # 09:00 in Shanghai
+INBOUND = [  # milliseconds since nine: came, answered, hung up; group, agent
+    (0, 12_400, 72_400, "7", "1001"),
+    (60_000, 60_300, 360_300, "7", "1002"),
+    (120_000, 0, 150_000, "7", ""),
+    (180_000, 0, 185_000, "0", ""),
+    (240_000, 0, 0, "7", ""),
+    (15 * 3_600_000, 0, 15 * 3_600_000 + 1, "7", ""),  # midnight
+]
+VISITS = """
+    select split_part(queue_key, ':', 2), outcome, count(*), sum(wait_seconds), sum(talk_seconds)
+    from marts.fct_queue_visits where contact_key like %s group by 1, 2 order by 1, 2
+    """
+
+
+def test_the_worked_examples_end_in_figures_counted_by_hand(
+    make_settings: Callable[..., Settings], pbx: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pbx.execute(CLOSER_LOG, INBOUND_CDR)
+    pbx.execute(
+        "insert into vicidial_closer_log (lead_id, campaign_id, call_date, length_in_sec, status, user,"
+        " queue_seconds, term_reason) values (1, %s, %s, %s, %s, %s, %s, %s)",
+        many=CLOSED,
+    )
+    pbx.execute(
+        "insert into cc_inbound_cdr"
+        " (caller, callee, inbound_time, answered_time, hangup_time, group_id, opnum)"
+        " values ('2025550100', '600', %s, %s, %s, %s, %s)",
+        many=[
+            (NINE + came, answered and NINE + answered, over and NINE + over, group, agent)
+            for came, answered, over, group, agent in INBOUND
+        ],
+    )
+    text = (PROJECT / "docs" / "sources" / "sql.md").read_text(encoding="utf-8")
+    examples = text.partition("## Worked examples")[2].split("```yaml\n")[1:]
+    entries: dict[str, Any] = {}
+    for example in examples:
+        entries |= yaml.safe_load(example.partition("```")[0])
+    for entry in entries.values():
+        monkeypatch.setenv(f"AIRFLOW_CONN_{entry['connection'].upper()}", pbx.server.uri(pbx.name))
+    settings = make_settings(sources=entries)
+    run_warehouse(settings, MONDAY)
+    assert query(settings, VISITS, "vicidial:%") == [
+        ("HELP", "in_progress", 1, 0, None),
+        ("SALES", "abandoned", 1, 25, None),
+        ("SALES", "answered", 2, 10 + 0, 60 + 120),
+        ("SALES", "blocked", 1, 0, None),
+        ("SALES", "flowed_out", 1, 60, None),
+    ]
+    assert query(settings, VISITS, "easycallcenter:%") == [
+        ("7", "abandoned", 1, 30, None),
+        ("7", "answered", 2, 12 + 0, 60 + 300),
+        ("7", "in_progress", 1, None, None),
+    ]
+    figures = (
+        "select kpi_id, numerator from marts.kpi_values where period_type = 'day' and unit_type = 'centre'"
+    )
+    found = dict(query(settings, f"{figures} and period_start_date = '2025-01-06'"))
+    assert {name: found[name] for name in ("offered", "answered", "abandoned", "asa")} == {
+        "offered": 5 + 4,
+        "answered": 2 + 2,
+        "abandoned": 1 + 1,
+        "asa": 10 + 12,
+    }
 
 
 # -- Asterisk's tables ---------------------------------------------------------------------------------------
