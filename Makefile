@@ -16,7 +16,7 @@ endif
 DEMO_FROM := 2025-03-03
 DEMO_TO := 2025-03-10
 
-# Files stay together: what a file's tests share is made once.
+# Files stay together, but for the parts of long sweeps (tests/conftest.py): what a file's tests share is made once.
 PROCESSES := --numprocesses auto --maxprocesses 4 --dist loadfile
 
 ##@ Start here

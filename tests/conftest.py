@@ -14,6 +14,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ from typing import Any
 import psycopg
 import pytest
 import yaml
+from xdist.scheduler import LoadFileScheduling
 
 from callhouse import postgres
 from callhouse.postgres import Warehouse
@@ -35,6 +37,17 @@ from .s3_server import S3, s3_server
 CENTRE = {"name": "testcentre", "time_zone": "Asia/Shanghai"}
 TEMPLATE = "callhouse_template"
 _numbers = count(1)
+
+
+class _Scheduling(LoadFileScheduling):
+    """A file's tests go to one process, for what they share is made once; parts of a long sweep go to any."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return nodeid if re.search(r"\[part [^]]+\]$", nodeid) else str(super()._split_scope(nodeid))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _Scheduling:
+    return _Scheduling(config, log)
 
 
 def write_config(

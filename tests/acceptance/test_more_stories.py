@@ -18,7 +18,7 @@ ROUNDS = 5
 
 @pytest.mark.long
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("round_number", range(ROUNDS))
+@pytest.mark.parametrize("round_number", range(ROUNDS), ids=lambda number: f"part {number}")
 def test_whatever_is_done_to_a_storys_records_the_marts_are_as_it_was(
     server: Warehouse, tmp_path: Path, round_number: int
 ) -> None:

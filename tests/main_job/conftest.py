@@ -12,7 +12,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
+from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -48,17 +50,13 @@ class Template:
     digests: dict[str, tuple[int, str]]
 
 
-@pytest.fixture(scope="session")
-def template(
-    server: Warehouse, simulated: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Template]:
-    """The centre after one pass over its three days."""
-    folder = tmp_path_factory.mktemp("published")
-    shutil.copytree(simulated, folder / "data")
+@contextmanager
+def as_template(server: Warehouse, folder: Path, first: date, last: date) -> Iterator[Template]:
+    """The centre whose source files lie in the folder's ``data``, after one pass over its dates."""
     with cloned(server, name=DATABASE) as database, centre_in(folder, database) as settings:
-        run_warehouse(settings, DAYS[0], DAYS[-1])
+        run_warehouse(settings, first, last)
         published = digests(settings)
-        name = f"{DATABASE}_published"
+        name = f"{DATABASE}_{folder.name}"
         with psycopg.connect(server.conninfo(), autocommit=True) as connection:
             connection.execute(
                 b"select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = %s",
@@ -67,6 +65,17 @@ def template(
             connection.execute(f"alter database {DATABASE} rename to {name}")
             yield Template(folder, name, published)
             connection.execute(f"drop database {name} with (force)")
+
+
+@pytest.fixture(scope="session")
+def template(
+    server: Warehouse, simulated: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Template]:
+    """The centre after one pass over its three days."""
+    folder = tmp_path_factory.mktemp("published")
+    shutil.copytree(simulated, folder / "data")
+    with as_template(server, folder, DAYS[0], DAYS[-1]) as made:
+        yield made
 
 
 @contextmanager
@@ -90,3 +99,11 @@ def fresh(server: Warehouse, template: Template, tmp_path: Path) -> Iterator[Set
     shutil.copytree(template.folder / "home" / "dbt", tmp_path / "home" / "dbt")
     with cloned(server, name=DATABASE) as database, centre_in(tmp_path, database) as settings:
         yield settings
+
+
+@pytest.fixture(scope="session")
+def forks() -> Any:
+    """Starts processes that have the slow imports behind them."""
+    context = get_context("forkserver")
+    context.set_forkserver_preload(["dbt.cli.main", "great_expectations", "tests.main_job.victims"])
+    return context

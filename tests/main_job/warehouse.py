@@ -83,26 +83,29 @@ def query(settings: Settings, statement: str, *parameters: Any) -> list[tuple[An
         return cursor.fetchall() if cursor.description else []
 
 
-def marts(connection: psycopg.Connection) -> list[str]:
-    """The published tables, without the gate's own book-keeping."""
-    return [
-        name
-        for (name,) in connection.execute(
-            "select tablename from pg_tables"
-            " where schemaname = 'marts' and tablename <> 'quality_results' order by 1"
-        )
-    ]
-
-
 def digests(settings: Settings) -> dict[str, tuple[int, str]]:
-    """Every mart's number of rows and a digest of all its figures, whatever their order."""
-    rows = "string_agg(t::text, e'\\n' order by t::text collate \"C\")"
-    statement = f"select count(*), md5(coalesce({rows}, '')) from {{}} as t"
+    """Every mart's number of rows and a digest of all its figures, whatever their order.
+
+    Without the gate's own book-keeping.
+    """
     with postgres.connect(settings, autocommit=True, name="digest") as connection:
         return {
-            mart: connection.execute(sql.SQL(statement).format(sql.Identifier("marts", mart))).fetchone()  # type: ignore[misc]
-            for mart in marts(connection)
+            table.removeprefix("marts."): digest
+            for table, digest in sorted(contents(connection, "marts").items())
+            if table != "marts.quality_results"
         }
+
+
+def contents(connection: psycopg.Connection, *schemas: str) -> dict[str, tuple[int, str]]:
+    """Rows and a digest of every table of some schemas, by ``schema.table``, all of one moment."""
+    tables = connection.execute(
+        "select schemaname, tablename from pg_tables where schemaname = any(%s)", (list(schemas),)
+    ).fetchall()
+    each = sql.SQL("select {}, count(*), coalesce(sum(hashtextextended(t::text, 0)), 0)::text from {} as t")
+    statement = sql.SQL(" union all ").join(
+        each.format(sql.Literal(".".join(table)), sql.Identifier(*table)) for table in tables
+    )
+    return {name: (count, digest) for name, count, digest in connection.execute(statement)}
 
 
 def published_by(settings: Settings) -> dict[date, int]:

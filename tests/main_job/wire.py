@@ -1,8 +1,7 @@
-"""Stands on the wire between a process and PostgreSQL, and counts what the process has made last.
+"""Stands on the wire between a process and PostgreSQL, and tells of every statement the process has made.
 
-Every transaction that may have written ends with a message to the client: the server is idle again. Between
-two of them a killed client leaves nothing, whichever statement it had come to, so these ends are the
-boundaries at which a kill can make a difference.
+A statement ends with a message to the client: the server is ready for the next one. What a killed client
+leaves changes only where a transaction that wrote has ended; inside of one, the server takes everything back.
 """
 
 from __future__ import annotations
@@ -13,16 +12,29 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 
 SSL_REQUEST, GSS_REQUEST = 80877103, 80877104
-WRITES = (b"INSERT", b"UPDATE", b"DELETE", b"COPY", b"CREATE", b"ALTER", b"DROP", b"TRUNCATE", b"COMMIT")
+WRITES = (b"INSERT", b"UPDATE", b"DELETE", b"COPY", b"CREATE", b"ALTER", b"DROP", b"TRUNCATE")
+
+
+@dataclass(frozen=True)
+class Boundary:
+    """The end of a statement, the client's ``number``-th.
+
+    A transaction is still open behind it, or the one that ended with it wrote, or nothing has changed.
+    """
+
+    number: int
+    is_open: bool
+    has_written: bool
 
 
 class Wire:
     """A listening port on this machine that passes everything on to a server.
 
-    ``written`` is how many transactions that wrote have ended since it was last set to 0. When it reaches
-    ``stop_at``, ``stop`` is called, before the client learns that its transaction has ended.
+    ``watch`` is called at the end of every statement, before the client learns of it, with its number since
+    `watched_by` was called last. Other connections wait meanwhile.
     """
 
     def __init__(self, host: str, port: int) -> None:
@@ -30,13 +42,17 @@ class Wire:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._lock = threading.Lock()
         self.port: int = self._listener.getsockname()[1]
-        self.written = 0
-        self.stop_at = 0
-        self.stop: Callable[[], None] = lambda: None
+        self._statements = 0
+        self._watch: Callable[[Boundary], None] = lambda _: None
         threading.Thread(target=self._listen, daemon=True).start()
 
     def close(self) -> None:
         self._listener.close()
+
+    def watched_by(self, watch: Callable[[Boundary], None]) -> None:
+        """Count anew, and tell of every statement."""
+        with self._lock:
+            self._statements, self._watch = 0, watch
 
     def _listen(self) -> None:
         with suppress(OSError):
@@ -70,23 +86,29 @@ class Wire:
             client.sendall(b"N")
 
     def _answers(self, server: socket.socket, client: socket.socket) -> None:
-        has_written = False
-        with suppress(OSError, EOFError):
+        is_logged_in = has_written = False
+        try:
             for kind, message in _messages(server):
                 if kind == b"C":
-                    has_written |= message[5:].startswith(WRITES)
-                elif kind == b"Z" and message[5:6] == b"I" and has_written:
-                    has_written = False
-                    self._count()
+                    tag = message[5:-1]
+                    has_written |= tag.startswith(WRITES) and not tag.endswith(b" 0")
+                elif kind == b"Z" and not is_logged_in:
+                    is_logged_in = True
+                elif kind == b"Z":
+                    is_open = message[5:6] != b"I"
+                    self._tell(is_open, has_written and not is_open)
+                    has_written &= is_open
                 client.sendall(message)
-        with suppress(OSError):
-            client.shutdown(socket.SHUT_RDWR)
+        except (OSError, EOFError):
+            pass
+        finally:
+            with suppress(OSError):
+                client.shutdown(socket.SHUT_RDWR)
 
-    def _count(self) -> None:
+    def _tell(self, is_open: bool, has_written: bool) -> None:
         with self._lock:
-            self.written += 1
-            if self.written == self.stop_at:
-                self.stop()
+            self._statements += 1
+            self._watch(Boundary(self._statements, is_open, has_written))
 
 
 @contextmanager
