@@ -34,7 +34,8 @@ def built_once(server: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> I
         transform.build(settings, run)
         with psycopg.connect(server.conninfo(), autocommit=True) as maintenance:
             maintenance.execute(
-                b"select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = %s",
+                b"select pg_terminate_backend(pid, 5000) from pg_stat_activity"
+                b" where datname = %s and usename = current_user",
                 (DATABASE,),
             )
             maintenance.execute(f"alter database {DATABASE} rename to {TEMPLATE}")
@@ -89,6 +90,19 @@ def test_published_tables_have_the_models_columns_keys_and_comments(
         )
         wanted = [("p", len(mart.primary_key)), *(("f", len(names)) for names, _, _ in mart.foreign_keys)]
         assert sorted(keys) == sorted(wanted), mart.name
+
+
+def test_a_publication_killed_behind_its_transaction_can_be_done_again(
+    built: tuple[Settings, int], connection: psycopg.Connection
+) -> None:
+    add_case(connection, D1)
+    publish.publish(*built)
+    marts = "select * from marts.kpi_values order by kpi_id, period_type, period_start_date, unit_key"
+    published = "select run_id, business_date from ops.publications order by 2"
+    before = rows(connection, marts), rows(connection, published)
+    publish.publish(*built)
+    assert (rows(connection, marts), rows(connection, published)) == before
+    assert [day for _, day in before[1]] == [D1, D2]
 
 
 def test_a_new_column_of_a_model_is_added_at_the_end_and_grants_stay(

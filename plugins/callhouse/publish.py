@@ -133,7 +133,9 @@ def _replace(
             rows[mart.name] = _insert(connection, mart)
         add_foreign_keys(connection, marts)
         connection.execute(
-            "insert into ops.publications (run_id, business_date) select %s, unnest(%s::date[])",
+            # A task killed behind this transaction publishes the same once more when it is tried again.
+            "insert into ops.publications (run_id, business_date) select %s, unnest(%s::date[])"
+            " on conflict do nothing",
             (run_id, dates),
         )
         # News that arrived while this run was building is not in it: such dates stay affected.
