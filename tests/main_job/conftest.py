@@ -59,7 +59,8 @@ def as_template(server: Warehouse, folder: Path, first: date, last: date) -> Ite
         name = f"{DATABASE}_{folder.name}"
         with psycopg.connect(server.conninfo(), autocommit=True) as connection:
             connection.execute(
-                b"select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = %s",
+                b"select pg_terminate_backend(pid, 5000) from pg_stat_activity"
+                b" where datname = %s and usename = current_user",  # the server's own it may not end
                 (DATABASE,),
             )
             connection.execute(f"alter database {DATABASE} rename to {name}")
