@@ -168,42 +168,52 @@ def test_undeclared_columns_are_kept_by_name(centre: Centre) -> None:
     ]
 
 
+def new_fields(centre: Centre, name: str, *documents: dict[str, Any]) -> tuple[str, ...]:
+    """What a file of these documents has that none before had; it counts as staged then."""
+    centre.put(name, "\n".join(map(json.dumps, documents)))
+    landing.extract(centre.settings, "crm", DAY, DAY)
+    (result,) = raw.load(centre.settings)
+    assert result.state == "loaded"
+    centre.ask("update ops.loads set state = 'staged' returning 1")
+    return result.new_fields
+
+
 def test_a_new_field_inside_a_document_is_named_by_its_path_but_not_the_keys_that_are_data(
     centre: Centre,
 ) -> None:
     centre.declare("amazon_connect", "contact_records")
-
-    def new_fields(name: str, *documents: dict[str, Any]) -> tuple[str, ...]:
-        centre.put(name, "\n".join(map(json.dumps, documents)))
-        landing.extract(centre.settings, "crm", DAY, DAY)
-        (result,) = raw.load(centre.settings)
-        assert result.state == "loaded"
-        centre.ask("update ops.loads set state = 'staged' returning 1")
-        return result.new_fields
-
     agent = {"ARN": "a", "RoutingProfile": {"ARN": "r"}}
     first = {"Agent": agent, "Queue": None, "Attributes": {"a": "1"}, "MediaStreams": [{"Type": "AUDIO"}]}
-    assert new_fields("1", first) == ()
-    assert new_fields("2", first | {"ContactId": "2", "Attributes": {"Ann O'Hara": "2025550100"}}) == (
-        "ContactId",
-    )
-    assert new_fields(
-        "3", first | {"Agent": agent | {"Mood": {"Ann O'Hara": 1}}}, {"MediaStreams": [[], {"X": 1}, 3]}
-    ) == (
-        "Agent.Mood",
-        "MediaStreams.X",
-    )
-    assert new_fields("4", {"Agent": {"RoutingProfile": {"Name": "x"}, "Mood": 3}}) == (
-        "Agent.RoutingProfile.Name",
-    )
-    assert new_fields("5", {"Queue": {"ARN": "q", "Name": "sales"}, "Recording": {"Location": "s3"}}) == (
-        "Recording",
-    )
-    assert new_fields("6", {"Queue": {"Duration": 3}, "Agent": "none", "x" * 9000: 1}) == (
-        "Queue.Duration",
-        "x" * 200,
-    )
+    assert new_fields(centre, "1", first) == ()
+    second = first | {"ContactId": "2", "Attributes": {"Ann O'Hara": "2025550100"}}
+    assert new_fields(centre, "2", second) == ("ContactId",)
+    third = first | {"Agent": agent | {"Mood": {"Ann O'Hara": 1}}}
+    found = new_fields(centre, "3", third, {"MediaStreams": [[], {"X": 1}, 3]})
+    assert found == ("Agent.Mood", "MediaStreams.X")
+    fourth = {"Agent": {"RoutingProfile": {"Name": "x"}, "Mood": 3}}
+    assert new_fields(centre, "4", fourth) == ("Agent.RoutingProfile.Name",)
+    fifth = {"Queue": {"ARN": "q", "Name": "sales"}, "Recording": {"Location": "s3"}}
+    assert new_fields(centre, "5", fifth) == ("Recording",)
+    sixth = {"Queue": {"Duration": 3}, "Agent": "none", "x" * 9000: 1}
+    assert new_fields(centre, "6", sixth) == ("Queue.Duration", "x" * 200)
     assert centre.ask("select field from ops.known_fields where field ~ 'Ann|2025'") == []
+
+
+def test_a_new_field_inside_an_answers_conversations_is_named_too(centre: Centre) -> None:
+    centre.declare("genesys_cloud", "conversations")
+
+    def answer(**session: Any) -> dict[str, Any]:
+        person = {
+            "purpose": "customer",
+            "attributes": {"Ann O'Hara": "x"},
+            "sessions": [{"ani": 1} | session],
+        }
+        return {"conversations": [{"conversationId": "1", "participants": [person]}]}
+
+    assert new_fields(centre, "1", answer()) == ()
+    found = new_fields(centre, "2", answer(mood="x") | {"totalHits": 1})
+    assert found == ("conversations.participants.sessions.mood", "totalHits")
+    assert centre.ask("select field from ops.known_fields where field ~ 'Ann'") == []
 
 
 @pytest.mark.parametrize("kind", ["csv", "xlsx", "json"])

@@ -234,7 +234,7 @@ def _prepare_mysql(session: Connection, zone: ZoneInfo) -> None:
 
 def _is_in_zone(session: Connection, zone: ZoneInfo, name: str | None) -> bool:
     """Whether the session (given a time zone, unless None) tells the times of a zone."""
-    if name and not _try_statement(session, "set time_zone = %s", (name,)):
+    if name and not _try_statement(session, f"set time_zone = '{name}'"):
         return False
     moments = _telling_moments(zone)
     answer = session.exec_driver_sql(f"select {', '.join(f'from_unixtime({each})' for each in moments)}")
@@ -255,17 +255,17 @@ def _telling_moments(zone: ZoneInfo) -> list[int]:
     for day in range(first, last, DAY):
         before = offset(day)
         if offset(day + DAY) != before:
-            hours = range(day, day + DAY)
-            change = day + bisect.bisect_left(hours, True, key=lambda moment: offset(moment) != before)
+            seconds = range(day, day + DAY)
+            change = day + bisect.bisect_left(seconds, True, key=lambda moment: offset(moment) != before)
             found |= {change - 1, change}
     return sorted(found)
 
 
-def _try_statement(session: Connection, statement: str, values: tuple[Any, ...] = ()) -> bool:
+def _try_statement(session: Connection, statement: str) -> bool:
     from sqlalchemy.exc import DBAPIError
 
     try:
-        session.exec_driver_sql(statement, values)
+        session.exec_driver_sql(statement)
     except DBAPIError as error:
         if error.connection_invalidated:
             raise
