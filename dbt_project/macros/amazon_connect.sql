@@ -20,3 +20,8 @@
     null::text
     {%- endif -%}
 {%- endmacro %}
+
+{# Whether a contact began here: an agent dialled or wrote, or a flow or a campaign did. #}
+{% macro amazon_connect_is_outbound(method) -%}
+    {{ method }} in ('OUTBOUND', 'EXTERNAL_OUTBOUND', 'AGENT_REPLY', 'FLOW', 'CAMPAIGN_PREVIEW')
+{%- endmacro %}

@@ -26,12 +26,22 @@
     {%- endfor %}
 {% endmacro %}
 
-{# An ISO 8601 text in UTC, with or without a fraction (2025-01-31T23:59:59.123Z), as a timestamptz; else null. #}
+{#
+  An ISO 8601 text as a timestamptz: in UTC (2025-01-31T23:59:59Z) or with its offset (+01:00), with or without a
+  fraction; else null. No zone is guessed.
+#}
 {% macro utc_instant(text) -%}
-    case when substr({{ text }}, 20) ~ '^([.][0-9]{1,9})?Z$' then (
-        ops.try_time(translate(left({{ text }}, 19), 'T', ' '), 'ymd')
-        + make_interval(secs => coalesce(nullif(rtrim(substr({{ text }}, 20), 'Z'), ''), '0')::double precision)
-    ) at time zone 'UTC' end
+    case when substr({{ text }}, 20) ~ '^([.][0-9]{1,9})?(Z|[+-](0[0-9]|1[0-4]):?[0-5][0-9])$' then
+        ops.try_time(translate(left({{ text }}, 19), 'T', ' '), 'ymd') at time zone 'UTC'
+        + case substr({{ text }}, 20, 1)
+            when '.' then make_interval(secs => substring({{ text }} from '[.][0-9]+')::double precision)
+            else interval '0'
+        end
+        - case right({{ text }}, 1)
+            when 'Z' then interval '0'
+            else regexp_replace({{ text }}, '^.*([+-][0-9]{2}):?([0-9]{2})$', '\1:\2')::interval
+        end
+    end
 {%- endmacro %}
 
 {# Why a text that is there is no such value; null when it is one, or is not there. #}

@@ -209,6 +209,29 @@ RECORDS = [
            InitiationMethod="OUTBOUND", DisconnectReason="AGENT_DISCONNECT"),
     record("colleague", "12:10:00", agent=("1002", "12:10:05", 30, 0, 0), ended="12:10:35",
            InitiationMethod="TRANSFER"),
+    # Leaves a chat while waiting; the flow behind it asks how it was.
+    record("chat-left", "12:20:00", queued=("12:20:00", "12:20:40"), ended="12:20:40", Channel="CHAT",
+           InitiationMethod="API", NextContactId="chat-left-2"),
+    record("chat-left-2", "12:20:41", ended="12:21:00", Channel="CHAT", InitiationMethod="DISCONNECT",
+           InitialContactId="chat-left", PreviousContactId="chat-left"),
+    # The agent leaves a chat, and the flow behind it brings the customer to another queue.
+    record("chat-back", "12:30:00", queued=("12:30:00", "12:30:10"), agent=("1001", "12:30:10", 60, 0, 5),
+           ended="12:31:10", Channel="CHAT", InitiationMethod="API", DisconnectReason="AGENT_DISCONNECT",
+           NextContactId="chat-back-2"),
+    record("chat-back-2", "12:31:12", queued=("12:31:15", "12:31:20"), agent=("1002", "12:31:20", 30, 0, 5),
+           ended="12:31:50", Channel="CHAT", queue="service", InitiationMethod="DISCONNECT",
+           InitialContactId="chat-back", PreviousContactId="chat-back"),
+    # An agent calls somebody outside and leaves the customer with them; calls somebody outside for advice.
+    record("outside", "12:40:00", queued=("12:40:00", "12:40:10"), agent=("1001", "12:40:10", 50, 40, 0),
+           ended="12:45:00", NextContactId="outside-2"),
+    record("outside-2", "12:41:00", ended="12:45:00", InitiationMethod="EXTERNAL_OUTBOUND",
+           InitialContactId="outside", PreviousContactId="outside"),
+    record("advice", "12:50:00", queued=("12:50:00", "12:50:10"), agent=("1001", "12:50:10", 50, 40, 0),
+           ended="12:51:40", NextContactId="advice-2"),
+    record("advice-2", "12:50:30", ended="12:51:00", InitiationMethod="EXTERNAL_OUTBOUND",
+           InitialContactId="advice", PreviousContactId="advice"),
+    record("mailed", "12:55:00", agent=("1002", "12:55:00", 30, 0, 0), ended="12:55:30", Channel="EMAIL",
+           InitiationMethod="AGENT_REPLY", DisconnectReason="AGENT_DISCONNECT"),
     # Rang at 1001 (missed), at 1002 (rejected), at 1001 again: answered. A fourth attempt left no event.
     record(
         "rang", "13:00:00", queued=("13:00:00", "13:00:50"), agent=("1001", "13:00:50", 10, 0, 5),
@@ -216,6 +239,12 @@ RECORDS = [
     ),
     record("rang-out", "13:10:00", queued=("13:10:00", "13:10:12"), ended="13:10:12",
            AgentConnectionAttempts=1),
+    # Another program wrote the same times again.
+    record("written-again", "13:20:00", queued=("13:20:00", "13:20:30"), ended="13:20:30")
+    | {
+        "InitiationTimestamp": f"{DAY}T13:20:00.000000+00:00",
+        "DisconnectTimestamp": f"{DAY}T09:50:30.25-0330",
+    },
     record("uncounted", "14:00:00", queued=("14:00:00", "14:01:00"), ended="14:01:00",
            AgentConnectionAttempts=2),
     record("open", "15:00:00", queued=("15:00:00", "15:00:05"), agent=("1001", "15:00:05", 0, 0, 0))
@@ -227,7 +256,7 @@ RECORDS = [
     record("", "16:00:00"),
     record("clock", "16:00:00") | {"InitiationTimestamp": "1970-01-01T00:00:00Z"},
     record("text", "16:00:00") | {"DisconnectTimestamp": "yesterday"},
-    record("zone", "16:00:00") | {"InitiationTimestamp": "2022-01-05T16:00:00+08:00"},
+    record("zone", "16:00:00") | {"InitiationTimestamp": "2022-01-05T16:00:00"},
 ]  # fmt: skip
 EVENTS = [
     event("e01", "1001", "12:59:00", "LOGIN"),
@@ -252,6 +281,11 @@ EVENTS = [
     event("e18", "1003", "20:00:00", "LOGIN", "Offline"),
     event("e19", "1003", "20:01:00", "STATE_CHANGE", "Training"),
     event("e20", "1002", "21:00:00", "LOGOUT", "Offline"),
+    # In the same instant: logged in and available, away and logged out.
+    event("e32", "1004", "20:10:00", "LOGIN", "Offline"),
+    event("e31", "1004", "20:10:00"),
+    event("e33", "1004", "20:12:00", "LOGOUT", "Offline"),
+    event("e34", "1004", "20:12:00", "STATE_CHANGE", "Lunch"),
     event("", "1002", "21:00:00"),
     event("e22", "1002", "21:00:00") | {"EventTimestamp": "noon"},
 ]  # fmt: skip
@@ -331,10 +365,14 @@ def test_a_call_is_offered_in_the_half_hour_of_its_entry(template: Settings) -> 
         ("attended", "answered", [("answered", None, 10)]),
         ("asked", "answered", [("answered", None, 10)]),
         ("dialled", "answered", []),
+        ("chat-left", "abandoned", [("abandoned", None, 40)]),
+        ("chat-back", "answered", [("answered", None, 10), ("answered", None, 5)]),
+        ("mailed", "answered", []),
         ("colleague", "answered", []),
         ("open", "in_progress", [("answered", None, 5)]),
         ("waiting", "in_progress", [("in_progress", None, None)]),
         ("hostile", "abandoned", [("abandoned", None, 30)]),
+        ("written-again", "abandoned", [("abandoned", None, 30)]),
     ],
 )
 def test_every_way_a_contact_can_go(
@@ -342,6 +380,11 @@ def test_every_way_a_contact_can_go(
 ) -> None:
     assert figures(template, "fct_contacts", "outcome, visit_count", contact) == [(outcome, len(visits))]
     assert figures(template, "fct_queue_visits", "outcome, outcome_reason, wait_seconds", contact) == visits
+
+
+def test_an_offset_from_utc_is_believed(template: Settings) -> None:
+    columns = "started_at::time::text, ended_at::time::text"
+    assert figures(template, "fct_contacts", columns, "written-again") == [("13:20:00", "13:20:30.25")]
 
 
 def test_talk_is_the_customers_and_not_the_advisers(template: Settings) -> None:
@@ -367,6 +410,10 @@ def test_how_a_leg_ended_and_what_kind_it_was(template: Settings) -> None:
         ("dialled", "1001", "outbound", "agent", None, None),
         ("call-me", "1002", "outbound", "customer", None, None),
         ("colleague", "1002", "internal", "customer", None, None),
+        ("chat-back", "1002", "primary", "customer", None, None),
+        ("outside", "1001", "primary", None, "attended", "external"),
+        ("advice", "1001", "primary", "customer", None, None),
+        ("mailed", "1002", "outbound", "agent", None, None),
     ]:
         assert expected in legs
     directions = dict(figures(template, "fct_contacts", "contact_id, direction"))
@@ -415,6 +462,9 @@ def test_agents_time_is_told_by_their_snapshots(template: Settings) -> None:
         ("away", "Training", "20:01:00", "21:00:00", True),
     ]
     assert ("1002", "away", "Lunch", "13:00:30", "21:00:00", True) in spans
+    assert [span[1:] for span in spans if span[0] == "1004"] == [
+        ("available", None, "20:10:00", "20:12:00", False)
+    ]
 
 
 def test_what_is_no_record_is_set_aside_with_its_reason(template: Settings) -> None:

@@ -672,10 +672,10 @@ def test_a_callback_is_one_contact_with_the_call_that_asked_for_it(day: Settings
     assert figures(day, "fct_agent_legs", f"{HANDLED}, ring_seconds", "back-%") == [
         ("1001", "outbound", None, 120, 0, 0, 4)
     ]
-    contacts = "contact_id, outcome, visit_count, wait_seconds, talk_seconds"
+    contacts = "contact_id, channel, outcome, visit_count, wait_seconds, talk_seconds"
     assert figures(day, "fct_contacts", contacts, "back-%") == [
-        ("back-asked", "called_back", 1, 0, 0),
-        ("back-made", "answered", 1, 30, 120),
+        ("back-asked", "voice", "called_back", 1, 0, 0),
+        ("back-made", "voice", "answered", 1, 30, 120),
     ]
 
 

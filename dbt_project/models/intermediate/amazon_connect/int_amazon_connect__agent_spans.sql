@@ -4,6 +4,7 @@
 
   Heart beats come every two minutes: a longer silence than two of them, without a log-out, means that events are
   lost. What was true before it is taken to last to the next event, at most to local midnight and the end of the data.
+  Of events in the same millisecond a log-in is the first and a log-out the last.
 -#}
 with events as (
     select
@@ -12,7 +13,10 @@ with events as (
         max(event_at) over (partition by source) as known_to
     from {{ ref('stg_amazon_connect__agent_events') }}
     where {{ near_run('business_date') }}
-    window agent as (partition by source, agent_id order by event_at, record_key)
+    window agent as (
+        partition by source, agent_id
+        order by event_at, case event_type when 'LOGIN' then 0 when 'LOGOUT' then 2 else 1 end, record_key
+    )
 ),
 
 snapshots as (

@@ -41,7 +41,10 @@ records as (
     where near.record_key is null
 ),
 
-{#- When the agent left the customer: talk and hold are over, whatever comes after. -#}
+{#-
+  When the agent left the customer: talk and hold are over, whatever comes after. What a disconnect flow does behind a
+  contact counts when it brings the customer to a queue or an agent; a survey does not.
+-#}
 timed as (
     select
         *,
@@ -51,10 +54,16 @@ timed as (
             disconnected_at
         ) end as agent_left_at
     from records
-    where coalesce(initiation_method, '') <> 'DISCONNECT'
+    where
+        coalesce(initiation_method, '') <> 'DISCONNECT'
+        or enqueued_at is not null
+        or answered_at is not null
 ),
 
-{#- Whom an agent called in: left alone with the customer (blind), spoken to first (attended), only asked. -#}
+{#-
+  Whom an agent called in, here or by dialling out: left alone with the customer (blind), spoken to first (attended), only
+  asked.
+-#}
 followers as (
     select
         record.source,
@@ -64,10 +73,11 @@ followers as (
         follower.queue_id,
         follower.agent_id,
         follower.initiated_at,
-        case when follower.initiation_method = 'TRANSFER' then
+        case when follower.initiation_method in ('TRANSFER', 'EXTERNAL_OUTBOUND') then
             case
                 when follower.disconnected_at < record.agent_left_at then 'consult'
-                when follower.answered_at < record.agent_left_at then 'attended'
+                when coalesce(follower.answered_at, follower.connected_at) < record.agent_left_at
+                    then 'attended'
                 else 'blind'
             end
         end as transfer_kind
@@ -91,7 +101,7 @@ followed as (
         (array_agg(transfer_kind order by initiated_at) filter (
             where transfer_kind <> 'consult'
         ))[1] as transfer_kind,
-        (array_agg(coalesce(queue_id, agent_id) order by initiated_at) filter (
+        (array_agg(coalesce(queue_id, agent_id, 'external') order by initiated_at) filter (
             where transfer_kind <> 'consult'
         ))[1] as transfer_target
     from followers
@@ -111,7 +121,7 @@ beginnings as (
         source,
         contact_chain_id,
         case
-            when initiation_method in ('OUTBOUND', 'EXTERNAL_OUTBOUND') then 'outbound'
+            when {{ amazon_connect_is_outbound('initiation_method') }} then 'outbound'
             when initiation_method = 'API' and channel = 'voice' then 'outbound'
             when initiation_method = 'TRANSFER' and initial_contact_id is null then 'internal'
             else 'inbound'
@@ -127,6 +137,7 @@ described as (
         beginnings.direction,
         coalesce(followed.is_called_back, false) as is_called_back,
         coalesce(followed.is_moved_on, false) as is_moved_on,
+        timed.next_contact_id is not null and flows.record_key is null as is_passed_on,
         coalesce(
             followed.transfer_kind,
             case when timed.answered_at is not null and timed.transferred_at is not null then 'blind' end
@@ -138,7 +149,8 @@ described as (
         case
             when consulted.follower_key is not null then 'consult'
             when timed.initiation_method in ('MONITOR', 'SILENT_MONITOR', 'BARGE') then 'monitor'
-            when timed.initiation_method in ('OUTBOUND', 'EXTERNAL_OUTBOUND', 'CALLBACK') then 'outbound'
+            when timed.initiation_method = 'CALLBACK' then 'outbound'
+            when {{ amazon_connect_is_outbound('timed.initiation_method') }} then 'outbound'
             when beginnings.direction = 'internal' then 'internal'
             else 'primary'
         end as leg_kind
@@ -146,6 +158,11 @@ described as (
     inner join beginnings
         on timed.source = beginnings.source and timed.contact_chain_id = beginnings.contact_chain_id
     left join followed on timed.source = followed.source and timed.record_key = followed.record_key
+    left join records as flows
+        on
+            timed.source = flows.source
+            and timed.next_contact_id = flows.record_key
+            and flows.initiation_method = 'DISCONNECT'
     left join consulted on timed.source = consulted.source and timed.record_key = consulted.follower_key
 ),
 
@@ -185,7 +202,7 @@ numbered as (
                 (exit_reason is not null and coalesce(disconnect_reason, '') <> 'CUSTOMER_DISCONNECT')
                 or disconnect_reason in ('CONTACT_FLOW_DISCONNECT', 'EXPIRED')
                 or transferred_at is not null
-                or next_contact_id is not null
+                or is_passed_on
                 then 'flowed_out'
             else 'abandoned'
         end as visit_outcome

@@ -47,7 +47,7 @@ select
     case when visits.visit_outcome = 'flowed_out' then coalesce(
         visits.exit_reason,
         case
-            when visits.is_moved_on or visits.next_contact_id is not null then 'queue_transfer'
+            when visits.is_moved_on or visits.is_passed_on then 'queue_transfer'
             when visits.transferred_at is not null then 'external'
             when visits.disconnect_reason = 'EXPIRED' then 'expired'
             else 'flow'

@@ -66,7 +66,7 @@ contacts as (
         conversations.source,
         conversations.conversation_id as contact_id,
         coalesce(queue_calls.entered_at, conversations.started_at) as counted_at,
-        coalesce(parties.media_type, 'voice') as channel,
+        coalesce(nullif(parties.media_type, 'callback'), 'voice') as channel,
         conversations.direction,
         conversations.customer_number,
         conversations.started_at,

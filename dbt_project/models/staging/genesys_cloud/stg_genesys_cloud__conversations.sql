@@ -20,7 +20,7 @@ conversations as (
         case
             when jsonb_typeof(documents.doc -> 'conversations') = 'array'
                 then documents.doc -> 'conversations'
-            when {{ is_empty_page('documents.doc') }} then '[]'
+            when {{ genesys_cloud_is_empty('documents.doc') }} then '[]'
             else jsonb_build_array(documents.doc)
         end
     ) with ordinality as found (conversation, position) on documents.doc is not null

@@ -31,7 +31,7 @@ users as (
     left join lateral jsonb_array_elements(
         case
             when jsonb_typeof(documents.doc -> 'userDetails') = 'array' then documents.doc -> 'userDetails'
-            when {{ is_empty_page('documents.doc') }} then '[]'
+            when {{ genesys_cloud_is_empty('documents.doc') }} then '[]'
             else jsonb_build_array(documents.doc)
         end
     ) as found (detail) on documents.doc is not null
