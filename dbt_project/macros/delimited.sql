@@ -142,18 +142,41 @@
 {# A field's text → its typed value, NULL where the text is not one. #}
 {% macro delimited_parse(type, text, stream) -%}
     {%- set order = stream.options.get('day_order', 'ymd') -%}
-    {%- if type == 'time' -%} ops.try_time({{ text }}, '{{ order }}') at time zone '{{ stream.time_zone }}'
-    {%- elif type == 'date' -%} ops.try_date({{ text }}, '{{ order }}')
+    {%- set instant = "ops.try_instant(" ~ text ~ ", '" ~ order ~ "', '" ~ stream.time_zone ~ "')" -%}
+    {%- if type == 'time' -%} {{ instant }}
+    {%- elif type == 'date' -%}
+        coalesce(ops.try_date({{ text }}, '{{ order }}'), ({{ instant }} at time zone '{{ stream.time_zone }}')::date)
     {%- elif type == 'integer' -%} ops.try_integer({{ text }})
     {%- elif type == 'number' -%} ops.try_number({{ text }})
     {%- elif type == 'seconds' -%} ops.try_seconds({{ text }})
     {%- elif type == 'boolean' -%}
         case
-            when lower({{ text }}) in ('y', 'yes', 'true', 't', '1', '是') then true
-            when lower({{ text }}) in ('n', 'no', 'false', 'f', '0', '否') then false
+            when lower({{ text }}) in ('y', 'yes', 'true', 't', '1', '1.0', 'on', '√', '✓', '是', '对', '有') then true
+            when lower({{ text }}) in ('n', 'no', 'false', 'f', '0', '0.0', 'off', '×', '✗', '否', '错', '无') then false
         end
     {%- else -%} {{ text }}
     {%- endif -%}
+{%- endmacro %}
+
+{#
+  A text without the blanks around it (tab, line end and the blanks of web pages and Chinese text among them), and
+  without what the stream declares to mean nothing.
+#}
+{% macro delimited_text(text, stream) -%}
+    {%- set trimmed = "btrim((" ~ text ~ ")::text, U&' \\0009\\000A\\000D\\00A0\\202F\\3000\\FEFF')" -%}
+    {%- set words = [] -%}
+    {%- for word in stream.options.get('missing', []) -%}
+        {%- do words.append("'" ~ word | replace("'", "''") ~ "'") -%}
+    {%- endfor -%}
+    {%- if words -%} case when {{ trimmed }} not in ({{ words | join(', ') }}) then {{ trimmed }} end
+    {%- else -%} {{ trimmed }}
+    {%- endif -%}
+{%- endmacro %}
+
+{# Whether a field's text says nothing: it is empty, or MySQL's date that is none. #}
+{% macro delimited_is_missing(type, text) -%}
+    coalesce({{ text }}, '') = ''
+    {%- if type in ('time', 'date') %} or {{ text }} like '0000-00-00%'{% endif %}
 {%- endmacro %}
 
 {#
@@ -231,11 +254,10 @@
                 {%- for name, field in definition.fields.items() if name in map or field.required %}
                 {%- if field.type == 'text' and (field.required or name in ('call_id', 'survey_id')) %}
                 case when coalesce({{ name }}, '') = '' then '{{ name }}: missing' end,
-                {%- elif field.required %}
-                case when {{ name }} is null then case when coalesce(_text_{{ name }}, '') = '' then '{{ name }}: missing'
-                    else '{{ name }}: not a {{ field.type }}' end end,
                 {%- elif field.type != 'text' %}
-                case when {{ name }} is null and _text_{{ name }} <> '' then '{{ name }}: not a {{ field.type }}' end,
+                case when {{ name }} is null then case when {{ delimited_is_missing(field.type, '_text_' ~ name) }}
+                    then {{ "'" ~ name ~ ": missing'" if field.required else 'null' }}
+                    else '{{ name }}: not a {{ field.type }}' end end,
                 {%- endif %}
                 {%- if field.allowed %}
                 case when {{ name }} not in ('{{ field.allowed | join("', '") }}') then '{{ name }}: not one of {{ field.allowed | join(", ") }}' end,
@@ -275,7 +297,7 @@
                     ({{ value.sql }})::text as _text_{{ name }},
                     ({{ value.sql }})::{{ delimited_type(definition.fields[name].type) }} as _text_{{ name }}_typed
                     {%- else %},
-                    trim(({{ adapter.quote(value) if value in raw_columns else value }})::text) as _text_{{ name }}
+                    {{ delimited_text(adapter.quote(value) if value in raw_columns else value, stream) }} as _text_{{ name }}
                     {%- endif %}
                     {%- endfor %}
                 from {{ stream.relation }} as _raw_row

@@ -47,6 +47,7 @@ def _stream(source: str, name: str, options: Mapping[str, Any]) -> Stream:
     where = f"config/sources.yml, {source}.{name}"
     kinds.check_name(source, name)
     kinds.check_options(options, OPTIONS, where)
+    kinds.check_missing(options, where)
     return Stream(
         source=source,
         name=name,

@@ -16,7 +16,7 @@ from callhouse.settings import NAME, Source
 # Options of a stream that only the staging models read. They are accepted here, so that a misspelt
 # name is found when the source is first used, and not when a figure is missing.
 STAGING_OPTIONS = frozenset(
-    {"record", "map", "key", "no_agent", "time_zone", "day_order", "label", "description"}
+    {"record", "map", "key", "missing", "no_agent", "time_zone", "day_order", "label", "description"}
 )
 FILE_OPTIONS = frozenset({"files", "encoding", "required", "max_bytes", "max_ratio"})
 
@@ -201,6 +201,17 @@ def read_columns(declared: Any, where: str) -> tuple[Column, ...]:
                 do="leave it out of `columns`: undeclared columns are kept in `_extra`",
             )
     return tuple(columns)
+
+
+def check_missing(options: Mapping[str, Any], where: str) -> None:
+    """Raise ConfigError when the option ``missing`` is no list of words."""
+    given = options.get("missing", [])
+    if not isinstance(given, list) or not all(isinstance(word, str) and word for word in given):
+        raise ConfigError(
+            "`missing` is not a list of words",
+            where=where,
+            do='list in quotes what the source writes for nothing: `missing: ["NULL", "-"]`',
+        )
 
 
 def read_files(options: Mapping[str, Any], where: str) -> tuple[str, ...]:

@@ -64,6 +64,7 @@ def _stream(source: str, name: str, options: Mapping[str, Any]) -> Stream:
     where = f"config/sources.yml, {source}.{name}"
     kinds.check_name(source, name)
     kinds.check_options(options, OPTIONS, where)
+    kinds.check_missing(options, where)
     if ("query" in options) == ("table" in options):
         raise ConfigError("neither or both of `query` and `table`", where=where, do="give one of them")
     if "table" in options:
