@@ -30,10 +30,6 @@
     {%- if existing is none -%}
         {% call statement('create') %}
             create table {{ this }} as select {{ names }} from ({{ sql }}) as staged limit 0;
-            create index on {{ this }} using {{ 'brin (business_date)' if same_date else 'btree (business_date)' }};
-            {%- if not same_date %}
-            create index on {{ this }} (record_key);
-            {%- endif %}
         {% endcall %}
     {%- endif -%}
 
@@ -179,6 +175,15 @@
         ) as counted
         where loads.load_id = counted.load_id;
     {% endcall %}
+    {%- endif -%}
+    {%- if existing is none -%}
+        {# When the first rows are in, which takes less than entering each. #}
+        {% call statement('index') %}
+            create index on {{ this }} using {{ 'brin (business_date)' if same_date else 'btree (business_date)' }};
+            {%- if not same_date %}
+            create index on {{ this }} (record_key);
+            {%- endif %}
+        {% endcall %}
     {%- endif -%}
 
     {{ run_hooks(post_hooks) }}

@@ -3,8 +3,8 @@
   no span covers a second between two others the agent was offline, or unknown where no log-in tells.
 
   One sort per step, no joins by range: overlapping spans of one state are cut so that each second belongs to the
-  span opened first (its reason counts), then every start adds its state's bit to the agent's level and every
-  end takes it away: the highest bit standing is the state.
+  span opened first (its reason counts). Of each state at most one span is open then, so that the sum of the
+  numbers of those that began less those that ended is the open one's number: the first state that has one wins.
 -#}
 with spans as (
     select
@@ -22,6 +22,9 @@ with spans as (
 covered as (
     select
         *,
+        row_number() over (
+            order by agent_id asc, state asc, started_at asc, ended_at desc, source asc, reason asc
+        )::integer as span_number,
         max(ended_at) over (
             partition by agent_id, state
             order by started_at asc, ended_at desc, source asc, reason asc
@@ -32,6 +35,7 @@ covered as (
 
 cut as (
     select
+        span_number,
         source,
         agent_id,
         state,
@@ -48,16 +52,14 @@ edges as (
         agent_id,
         started_at as at,
         state,
-        started_at as opened_at,
-        1 as direction
+        span_number as number
     from cut
     union all
     select
         agent_id,
         ended_at as at,
         state,
-        null as opened_at,
-        -1 as direction
+        -span_number as number
     from cut
 ),
 
@@ -66,53 +68,33 @@ levels as (
         agent_id,
         at as started_at,
         lead(at) over agent as ended_at,
-        sum(direction * case state
-            when 'talk' then 32
-            when 'hold' then 16
-            when 'after_call' then 8
-            when 'ringing' then 4
-            when 'away' then 2
-            else 1
-        end) over agent_until_now as level,
-        {%- for state in agent_states() %}
-        max(opened_at) filter (where state = '{{ state }}') over agent_until_now as {{ state }}_opened_at
-        {{- ',' if not loop.last }}
-        {%- endfor %}
+        coalesce(
+            {%- for state in agent_states() %}
+            nullif(sum(number) filter (where state = '{{ state }}') over agent_until_now, 0)
+            {{- ',' if not loop.last }}
+            {%- endfor %}
+        ) as span_number
     from edges
     window
         agent as (partition by agent_id order by at),
         agent_until_now as (partition by agent_id order by at range unbounded preceding)
 ),
 
-stretches as (
-    select
-        agent_id,
-        started_at,
-        ended_at,
-        {{ highest_state("'{state}'", "'none'") }} as state,
-        {{ highest_state('{state}_opened_at', 'null') }} as opened_at
-    from levels
-    where ended_at > started_at
-),
-
-{#- Neighbouring stretches of one span are one row again. -#}
+{#- Neighbouring stretches of one span are one row again; an agent's last edge only ends the one before it. -#}
 changes as (
     select
         *,
-        coalesce(lag(state) over agent, '') <> state
-        or coalesce(lag(opened_at) over agent, '-infinity') <> coalesce(opened_at, '-infinity') as is_change,
-        max(ended_at) over (partition by agent_id) as last_ended_at
-    from stretches
-    window agent as (partition by agent_id order by started_at)
+        span_number is distinct from lag(span_number) over (partition by agent_id order by started_at) as is_change
+    from levels
+    where ended_at > started_at or ended_at is null
 ),
 
 states as (
     select
         agent_id,
-        state,
-        opened_at,
+        span_number,
         started_at,
-        lead(started_at, 1, last_ended_at) over (partition by agent_id order by started_at) as ended_at
+        lead(started_at) over (partition by agent_id order by started_at) as ended_at
     from changes
     where is_change
 ),
@@ -126,7 +108,7 @@ agents_with_log_ins as (
 select
     states.agent_id,
     case
-        when states.state <> 'none' then states.state
+        when cut.state is not null then cut.state
         when agents_with_log_ins.agent_id is not null then 'offline'
         else 'unknown'
     end as state,
@@ -137,9 +119,6 @@ select
     coalesce(cut.is_end_inferred and cut.ended_at = states.ended_at, false) as is_end_inferred,
     agents_with_log_ins.agent_id is not null as is_log_in_known
 from states
-left join cut
-    on
-        states.agent_id = cut.agent_id
-        and states.state = cut.state
-        and states.opened_at = cut.started_at
+left join cut on states.span_number = cut.span_number
 left join agents_with_log_ins on states.agent_id = agents_with_log_ins.agent_id
+where states.ended_at is not null

@@ -58,35 +58,48 @@ seconds as (
 ),
 
 {#- An offer, its answer or its miss, and the end of a call: each in the half-hour it happened. -#}
+legs as (
+    select
+        agent_id as agent_key,
+        outcome,
+        {{ half_hour('offered_at') }} as offered_at,
+        {{ half_hour('answered_at') }} as answered_at,
+        {{ half_hour('ended_at') }} as ended_at,
+        count(*)::integer as leg_count
+    from {{ ref('int_agent_legs') }}
+    where agent_id is not null
+    group by 1, 2, 3, 4, 5
+),
+
 moments as (
     select
-        legs.agent_id as agent_key,
-        {{ local_date('moment.at') }} as business_date,
-        {{ half_hour('moment.at') }} as interval_start_at,
-        moment.what
-    from {{ ref('int_agent_legs') }} as legs
+        legs.agent_key,
+        moment.interval_start_at,
+        moment.what,
+        legs.leg_count
+    from legs
     cross join lateral (
         values
         ('offered', legs.offered_at),
         (case legs.outcome when 'missed' then 'missed' end, legs.ended_at),
         (case legs.outcome when 'answered' then 'answered' end, legs.answered_at),
         (case legs.outcome when 'answered' then 'handled' end, legs.ended_at)
-    ) as moment (what, at)
-    where legs.agent_id is not null and moment.what is not null and moment.at is not null
+    ) as moment (what, interval_start_at)
+    where moment.what is not null and moment.interval_start_at is not null
 ),
 
 counts as (
     select
         agent_key,
-        business_date,
+        {{ local_date('interval_start_at') }} as business_date,
         interval_start_at,
-        count(*) filter (where what = 'offered') as offered_count,
-        count(*) filter (where what = 'answered') as answered_count,
-        count(*) filter (where what = 'missed') as missed_count,
-        count(*) filter (where what = 'handled') as handled_count
+        sum(leg_count) filter (where what = 'offered') as offered_count,
+        sum(leg_count) filter (where what = 'answered') as answered_count,
+        sum(leg_count) filter (where what = 'missed') as missed_count,
+        sum(leg_count) filter (where what = 'handled') as handled_count
     from moments
-    where {{ in_run('business_date') }}
-    group by agent_key, business_date, interval_start_at
+    group by agent_key, interval_start_at
+    having {{ in_run(local_date('interval_start_at')) }}
 )
 
 select

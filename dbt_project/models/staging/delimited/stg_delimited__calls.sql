@@ -7,23 +7,24 @@
     select business_date from changed
     union
     select touched::date as business_date
-    from changed
-    cross join lateral generate_series(
-        greatest({{ local_date('coalesce(answered_at, started_at)') }}, business_date - 1),
-        least(
-            {{ local_date("greatest(
-                ended_at,
-                coalesce(
-                    answered_at,
-                    coalesce(queue_entered_at, started_at + make_interval(secs => coalesce(ivr_seconds, 0)))
-                    + make_interval(secs => coalesce(wait_seconds, 0))
-                ) + make_interval(secs => coalesce(talk_seconds, 0) + coalesce(hold_seconds, 0))
-            )") }},
-            business_date + 1
-        ),
-        interval '1 day'
-    ) as touched
-    where outcome = 'answered'
+    from (
+        select distinct
+            greatest({{ local_date('coalesce(answered_at, started_at)') }}, business_date - 1) as first_date,
+            least(
+                {{ local_date("greatest(
+                    ended_at,
+                    coalesce(
+                        answered_at,
+                        coalesce(queue_entered_at, started_at + make_interval(secs => coalesce(ivr_seconds, 0)))
+                        + make_interval(secs => coalesce(wait_seconds, 0))
+                    ) + make_interval(secs => coalesce(talk_seconds, 0) + coalesce(hold_seconds, 0))
+                )") }},
+                business_date + 1
+            ) as last_date
+        from changed
+        where outcome = 'answered'
+    ) as talks
+    cross join lateral generate_series(first_date, last_date, interval '1 day') as touched
     union
     select answer.business_date
     from marts.fct_surveys as answer
