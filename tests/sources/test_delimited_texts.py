@@ -85,7 +85,7 @@ def test_a_time_is_the_instant_it_says(
 
 @pytest.mark.parametrize("text", [text for order, text, _ in INSTANTS if order == "ymd"])
 def test_servers_that_cannot_try_a_cast_read_the_same(connection: psycopg.Connection, text: str) -> None:
-    # What migration 0007 gives PostgreSQL 15: surer of less.
+    # What migration 0008 gives PostgreSQL 15: surer of less.
     before = connection.execute("select ops.try_instant(%s, 'ymd', 'Europe/Berlin')", (text,)).fetchone()
     connection.execute(
         "create or replace function ops.is_timestamp(value text) returns boolean language sql return false"
@@ -164,8 +164,8 @@ def test_blanks_and_words_for_nothing_do_not_belong_to_a_text(
     raw.raise_failures(raw.load(settings, run_id))
     transform.stage(settings, run_id)
     staged = connection.execute(
-        "select call_id, business_date, started_at, queue_entered_at, agent_id, talk_seconds, outcome, is_resolved"
-        " from staging.stg_delimited__calls order by call_id"
+        "select call_id, business_date, started_at, queue_entered_at, agent_id, talk_seconds, outcome,"
+        " is_resolved from staging.stg_delimited__calls order by call_id"
     ).fetchall()
     assert staged == [
         ("1", DAY, dt.datetime(2025, 3, 3, 2, tzinfo=UTC), None, "1001", None, "answered", True),

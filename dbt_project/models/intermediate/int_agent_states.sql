@@ -70,9 +70,9 @@ levels as (
         lead(at) over agent as ended_at,
         coalesce(
             {%- for state in agent_states() %}
-            nullif(sum(number) filter (where state = '{{ state }}') over agent_until_now, 0)
-            {{- ',' if not loop.last }}
+            nullif(sum(number) filter (where state = '{{ state }}') over agent_until_now, 0),
             {%- endfor %}
+            0
         ) as span_number
     from edges
     window
@@ -80,13 +80,14 @@ levels as (
         agent_until_now as (partition by agent_id order by at range unbounded preceding)
 ),
 
-{#- Neighbouring stretches of one span are one row again; an agent's last edge only ends the one before it. -#}
+{#- Neighbouring stretches of one span are one row again; an agent's last edge only ends what came before. -#}
 changes as (
     select
         *,
-        span_number is distinct from lag(span_number) over (partition by agent_id order by started_at) as is_change
+        span_number <> lag(span_number, 1, 0::bigint) over agent as is_change
     from levels
     where ended_at > started_at or ended_at is null
+    window agent as (partition by agent_id order by started_at)
 ),
 
 states as (

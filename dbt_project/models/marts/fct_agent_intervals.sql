@@ -62,13 +62,13 @@ legs as (
     select
         agent_id as agent_key,
         outcome,
-        {{ half_hour('offered_at') }} as offered_at,
-        {{ half_hour('answered_at') }} as answered_at,
-        {{ half_hour('ended_at') }} as ended_at,
+        {{ half_hour('offered_at') }} as offered_interval_at,
+        {{ half_hour('answered_at') }} as answered_interval_at,
+        {{ half_hour('ended_at') }} as ended_interval_at,
         count(*)::integer as leg_count
     from {{ ref('int_agent_legs') }}
     where agent_id is not null
-    group by 1, 2, 3, 4, 5
+    group by agent_key, outcome, offered_interval_at, answered_interval_at, ended_interval_at
 ),
 
 moments as (
@@ -80,10 +80,10 @@ moments as (
     from legs
     cross join lateral (
         values
-        ('offered', legs.offered_at),
-        (case legs.outcome when 'missed' then 'missed' end, legs.ended_at),
-        (case legs.outcome when 'answered' then 'answered' end, legs.answered_at),
-        (case legs.outcome when 'answered' then 'handled' end, legs.ended_at)
+        ('offered', legs.offered_interval_at),
+        (case legs.outcome when 'missed' then 'missed' end, legs.ended_interval_at),
+        (case legs.outcome when 'answered' then 'answered' end, legs.answered_interval_at),
+        (case legs.outcome when 'answered' then 'handled' end, legs.ended_interval_at)
     ) as moment (what, interval_start_at)
     where moment.what is not null and moment.interval_start_at is not null
 ),

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from alembic import op
 
-revision = "0007"
-down_revision = "0006"
+revision = "0008"
+down_revision = "0007"
 
 # Settings of the session change neither what is read here nor how it is written (DateStyle is ISO), but
 # PostgreSQL calls its own reading stable, and a function that said immutable would not be inlined.
