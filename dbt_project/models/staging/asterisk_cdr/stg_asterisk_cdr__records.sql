@@ -71,6 +71,8 @@ with records as (
         null::text as content
     where false
     {%- endfor %}
+    {#- A fence: the planner would read each time once per use. #}
+    offset 0
 ),
 
 judged as (
