@@ -12,3 +12,26 @@
     from {{ ref('int_' ~ kind ~ '__' ~ entity) }}
     {%- endfor %}
 {% endmacro %}
+
+{# Offers that nobody took (a model of contact, visit, queue, agent, ring and its end), as agent legs. #}
+{% macro missed_legs(offers) %}
+select
+    source,
+    contact_id,
+    visit_number,
+    queue_id,
+    agent_id,
+    offered_at,
+    ring_seconds,
+    'missed'::text as outcome,
+    null::timestamptz as answered_at,
+    ended_at,
+    0 as talk_seconds,
+    0 as hold_seconds,
+    0 as after_call_seconds,
+    null::text as hung_up_by,
+    null::text as transfer_kind,
+    null::text as transfer_target,
+    'primary'::text as leg_kind
+from {{ ref(offers) }}
+{% endmacro %}

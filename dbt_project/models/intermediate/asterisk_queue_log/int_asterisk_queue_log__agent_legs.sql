@@ -1,49 +1,23 @@
 {{ config(materialized='ephemeral') }}
-with answered as (
-    select
-        source,
-        contact_id,
-        visit_number,
-        queue_id,
-        agent_id,
-        left_at - make_interval(secs => ring_seconds) as offered_at,
-        ring_seconds,
-        'answered'::text as outcome,
-        left_at as answered_at,
-        ended_at,
-        talk_seconds,
-        hold_seconds,
-        after_call_seconds,
-        hung_up_by,
-        transfer_kind,
-        transfer_target,
-        'primary'::text as leg_kind
-    from {{ ref('int_asterisk_queue_log__queue_visits') }}
-    where outcome = 'answered'
-),
-
-missed as (
-    select
-        source,
-        contact_id,
-        visit_number,
-        queue_id,
-        agent_id,
-        offered_at,
-        ring_seconds,
-        'missed'::text as outcome,
-        null::timestamptz as answered_at,
-        ended_at,
-        0 as talk_seconds,
-        0 as hold_seconds,
-        0 as after_call_seconds,
-        null::text as hung_up_by,
-        null::text as transfer_kind,
-        null::text as transfer_target,
-        'primary'::text as leg_kind
-    from {{ ref('int_asterisk_queue_log__missed_offers') }}
-)
-
-select * from answered
+select
+    source,
+    contact_id,
+    visit_number,
+    queue_id,
+    agent_id,
+    left_at - make_interval(secs => ring_seconds) as offered_at,
+    ring_seconds,
+    'answered'::text as outcome,
+    left_at as answered_at,
+    ended_at,
+    talk_seconds,
+    hold_seconds,
+    after_call_seconds,
+    hung_up_by,
+    transfer_kind,
+    transfer_target,
+    'primary'::text as leg_kind
+from {{ ref('int_asterisk_queue_log__queue_visits') }}
+where outcome = 'answered'
 union all
-select * from missed
+{{ missed_legs('int_asterisk_queue_log__missed_offers') }}
