@@ -178,6 +178,11 @@ CALLS = [
     caller("", "09:00:00", "09:00:00", "09:00:09"),
     caller("clock", "09:00:00", "09:00:00", "09:00:09") | {"start_epoch": "0"},
     caller("text", "09:00:00", "09:00:00", "09:00:09") | {"start_epoch": "Monday"},
+    caller("dumped", "09:00:00", "09:00:00", "09:00:09", cc_queue_answered_epoch=r"\N"),
+    # A data frame writes a column of seconds with gaps as decimal numbers.
+    caller("framed", "09:00:00", "09:00:00", "09:01:15", cc_agent="1001")
+    | {"cc_queue_answered_epoch": at("09:00:15") + ".0", "cc_queue_canceled_epoch": "0.0"}
+    | {"start_epoch": at("09:00:00") + ".0", "cc_queue_joined_epoch": at("09:00:00") + ".0"},
     agent("nobody", "", "1001", "09:00:00", "", "09:00:09") | {"cc_member_uuid": ""},
 ]  # fmt: skip
 TOMORROW = DAY + timedelta(days=1)
@@ -291,6 +296,12 @@ def test_an_export_of_callers_only_still_gives_the_agents_their_calls(day: Setti
     ]
 
 
+def test_an_answer_written_as_a_decimal_number_is_an_answer(day: Settings) -> None:
+    assert figures(day, "fct_queue_visits", VISIT, "framed") == [
+        ("pbx:framed/1", "pbx:sales", "answered", None, 15, 60, "1001")
+    ]
+
+
 def test_calls_no_queue_saw_are_contacts_by_their_direction(day: Settings) -> None:
     assert figures(
         day, "fct_contacts", "contact_id, direction, outcome, talk_seconds, visit_count", "plain-%"
@@ -305,6 +316,7 @@ def test_calls_no_queue_saw_are_contacts_by_their_direction(day: Settings) -> No
 
 def test_unusable_channels_are_set_aside_with_a_reason_and_hostile_text_harms_nothing(day: Settings) -> None:
     assert [row[0] for row in query(day, "select reason from ops.rejects order by 1")] == [
+        "cc_queue_answered_epoch: not seconds since 1970",
         "cc_side agent: neither cc_member_uuid nor cc_member_session_uuid",
         "start_epoch: before 1990, the clock was not set",
         "start_epoch: not seconds since 1970",

@@ -19,7 +19,12 @@
 {#- A row is a channel, written once it has ended; a second export of it replaces the first. The
     caller's channel is the contact; an agent's channel names it. A row touches its own days and those of its contact. -#}
 {%- set streams = streams_of_kind('freeswitch') | selectattr('stream', 'equalto', 'xml_cdr') | list -%}
-{%- set epoch = "case when %s ~ '^[1-9][0-9]{0,9}$' then to_timestamp(%s::bigint) end" -%}
+{#- 0 and nothing mean "never"; data frames write whole seconds with a decimal. -#}
+{%- set epoch = "case when %s ~ '^[1-9][0-9]{0,9}([.]0+)?$' then to_timestamp(%s::numeric) end" -%}
+{%- set epochs = [
+    'answer_epoch', 'end_epoch', 'cc_queue_joined_epoch', 'cc_queue_answered_epoch', 'cc_queue_canceled_epoch',
+    'cc_queue_terminated_epoch'
+] -%}
 {%- set columns = [
     'xml_cdr_uuid', 'start_epoch', 'end_epoch', 'answer_epoch', 'hangup_cause', 'cc_side', 'cc_queue',
     'cc_agent', 'cc_member_uuid', 'cc_member_session_uuid', 'cc_queue_joined_epoch', 'cc_queue_answered_epoch',
@@ -56,9 +61,12 @@ judged as (
         row({{ columns | join(', ') }})::text as record,
         case
             when xml_cdr_uuid is null then 'xml_cdr_uuid: empty'
-            when coalesce(start_epoch, '') !~ '^[0-9]{1,10}$' then 'start_epoch: not seconds since 1970'
-            when start_epoch::bigint < 631152000 then 'start_epoch: before 1990, the clock was not set'
-            when cc_queue_joined_epoch ~ '^[1-9][0-9]{0,9}$' and cc_queue_joined_epoch::bigint < 631152000
+            when coalesce(start_epoch, '') !~ '^[0-9]{1,10}([.]0+)?$' then 'start_epoch: not seconds since 1970'
+            when start_epoch::numeric < 631152000 then 'start_epoch: before 1990, the clock was not set'
+            {%- for column in epochs %}
+            when {{ column }} !~ '^[0-9]{1,10}([.]0+)?$' then '{{ column }}: not seconds since 1970'
+            {%- endfor %}
+            when cc_queue_joined_epoch::numeric between 1 and 631151999
                 then 'cc_queue_joined_epoch: before 1990, the clock was not set'
             when cc_side = 'agent' and coalesce(cc_member_uuid, cc_member_session_uuid) is null
                 then 'cc_side agent: neither cc_member_uuid nor cc_member_session_uuid'
