@@ -230,6 +230,17 @@ def test_a_file_that_cannot_be_read_is_an_error_and_the_others_are_landed(settin
     assert len(landed_paths(settings)) == 2
 
 
+def test_a_name_that_is_not_text_is_landed_with_its_bytes_spelled_out(settings: Settings) -> None:
+    name = os.fsencode(settings.data_dir / "crm" / "cases") + b"\xff.csv"
+    try:
+        with open(name, "wb") as file:
+            file.write(b"no\n1\n")
+    except OSError:
+        pytest.skip("this file system takes only names that are text")
+    put(settings, "crm/cases_z.csv", b"no\n2\n")
+    assert [file.original_name for file in extract(settings)] == ["cases_z.csv", "cases\\xff.csv"]
+
+
 def test_a_folder_that_matches_is_no_file(settings: Settings) -> None:
     (settings.data_dir / "crm" / "cases.csv").mkdir()
     stream = landing.streams_of(settings.sources["crm"])["cases"]

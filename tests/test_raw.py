@@ -152,6 +152,32 @@ def test_a_line_that_is_not_valid_in_its_encoding_keeps_its_own_bytes(
     assert result.rows_in == 4
 
 
+@pytest.mark.parametrize("block_size", [3, 1 << 17])
+def test_lines_above_the_header_are_skipped_and_counted(centre: Centre, block_size: int) -> None:
+    centre.declare(columns=["no", "topic"], skip_lines=2)
+    text = 'Cases of "March\r\n\r\nno,topic\r\n1,a\r\n2\r\n3,c\r\n'
+    result = centre.load(content=text, block_size=block_size)
+    assert (result.rows_in, result.rows_loaded, result.rows_rejected) == (3, 2, 1)
+    assert centre.rows("_line, no, topic") == [(4, "1", "a"), (6, "3", "c")]
+    assert centre.rejects() == [(5, b"2", "wrong number of fields: expected 2, found 1")]
+
+
+def test_a_header_that_is_not_taken_by_name_is_skipped(centre: Centre) -> None:
+    centre.declare(columns=["from", "to"], header=False, skip_lines=1)
+    centre.load(content="no,no\n1,2\n")
+    assert centre.rows('_line, "from", "to"') == [(2, "1", "2")]
+
+
+def test_rows_above_the_header_of_a_sheet_are_skipped(centre: Centre, tmp_path: Path) -> None:
+    centre.declare(columns=["no", "topic"], skip_lines=3)
+    book = openpyxl.Workbook()
+    for row in (["Cases of March"], [], ["by team"], ["no", "topic"], [1, "a"]):
+        book.active.append(row)
+    book.save(tmp_path / "cases.xlsx")
+    centre.load("cases.xlsx", (tmp_path / "cases.xlsx").read_bytes())
+    assert centre.rows("_line, no, topic") == [(5, "1", "a")]
+
+
 def test_a_header_is_matched_by_name_in_any_order(centre: Centre) -> None:
     centre.declare(columns=["no", {"name": "topic", "required": False}, "note"])
     centre.load(content=' note ,"no"\nb,1\n')
@@ -279,6 +305,9 @@ def test_a_column_declared_later_is_added_to_the_table(centre: Centre) -> None:
         ("a.csv", "no;topic;note\n1;a;b\n", "wrong delimiter? set to ',', the header looks cut by ';'"),
         ("a.csv", "no,topic,nota\n1,a,b\n", "the header lacks `note` — is `nota` meant?"),
         ("a.csv", "no,topic,note,no\n1,a,b,1\n", "the header names the column `no` twice"),
+        ("a.csv", "NO,Topic,Note\n1,a,b\n", "the header lacks `no`, `topic`, `note` — is `NO` meant?"),
+        ("a.csv", "Cases of March\n\nno,topic,note\n1,a,b\n", "are there lines above it (`skip_lines:`)?"),
+        ("a.csv", "no,to\0pic,note\n1,a,b\n", "the header cannot be read: NUL byte"),
         ("a.csv", '"no,topic,note\n1,a,b\n', "the header cannot be read: quote not closed"),
         ("a.png", b"\x89PNG\r\n\x1a\n" + bytes(100), "the file is a PNG image, not lines of text"),
         ("a.csv", os.urandom(5000).replace(b"\n", b"") + bytes(5000), "binary"),

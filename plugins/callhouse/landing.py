@@ -215,12 +215,14 @@ def _failure(path: Path, error: OSError) -> SourceError:
     reason = error.strerror or str(error)
     if error.filename is None or Path(error.filename) != path:
         return SourceError(
-            f"{path.name} cannot be copied: {reason}",
-            where=str(error.filename or path),
+            f"{_shown(path.name)} cannot be copied: {reason}",
+            where=_shown(str(error.filename or path)),
             do="free space or give write permission in the landing folder, or set CALLHOUSE_HOME",
         )
     return SourceError(
-        f"the file cannot be read: {reason}", where=str(path), do="give the user of Callhouse read permission"
+        f"the file cannot be read: {reason}",
+        where=_shown(str(path)),
+        do="give the user of Callhouse read permission",
     )
 
 
@@ -238,11 +240,11 @@ def _offers(path: Path, stream: Stream) -> Iterator[_Offer]:
     before = path.stat()
     with path.open("rb") as file:
         if not archives.is_archive(file):
-            yield _Offer(path.name, before.st_size, partial(_chunks, path, before))
+            yield _Offer(_shown(path.name), before.st_size, partial(_chunks, path, before))
             return
-        with archives.open_members(file, str(path), stream.format.caps) as members:
+        with archives.open_members(file, _shown(str(path)), stream.format.caps) as members:
             for member in members:
-                yield _Offer(f"{path.name}/{member.name}", member.size, member.chunks)
+                yield _Offer(f"{_shown(path.name)}/{member.name}", member.size, member.chunks)
 
 
 def _land(offer: _Offer, shelf: _Shelf, known: dict[str, LandedFile]) -> LandedFile:
@@ -311,6 +313,11 @@ def _copy(chunks: Iterable[bytes], target: Path) -> tuple[str, int]:
         copy.flush()
         os.fsync(copy.fileno())
     return digest.hexdigest(), size
+
+
+def _shown(name: str) -> str:
+    """A file's name as text, also where its bytes are not."""
+    return os.fsencode(name).decode(errors="backslashreplace")
 
 
 def _plain_name(name: str) -> str:

@@ -410,14 +410,15 @@ def _load_text(job: _Job, tally: _Tally) -> None:
             newline=text.newline,
             bare_quotes=form.bare_quotes,
         )
+        text.blocks = _behind_lines(form.skip_lines, text.blocks, text.newline)
         header, blocks, line = [column.name for column in job.stream.columns], text.blocks, 1
         if form.header:
-            header, blocks, line = _take_header(job, layout, text.blocks)
+            header, blocks, line = _take_header(job, layout, text)
             if not header:
                 tally.remark = "0 rows: the file has only blank lines"
                 return
             layout = replace(layout, fields=len(header), min_fields=len(header))
-        batches = _batches(job, Cutter(layout, job.load_id, line), blocks)
+        batches = _batches(job, Cutter(layout, job.load_id, line + form.skip_lines), blocks)
         _copy(job, layout, header, batches, tally, text.original)
         if form.header and not tally.loaded and not tally.rejected:
             tally.remark = "0 rows: the file has only a header"
@@ -497,16 +498,14 @@ def _path_of(names: str) -> str:
     return f'lax ${steps}[*] ? (@.type() == "object")'
 
 
-def _take_header(
-    job: _Job, layout: Layout, blocks: Iterator[bytes]
-) -> tuple[list[str], Iterator[bytes], int]:
+def _take_header(job: _Job, layout: Layout, text: files.TextFile) -> tuple[list[str], Iterator[bytes], int]:
     """The header's names, the text behind it, and its first line's number.
 
     Raises:
         SourceError: the header cannot be read, or does not fit the declared columns.
     """
     start = b""
-    for block in blocks:
+    for block in text.blocks:
         start += block
         names, end, line, fault = read_header(layout, start)
         is_whole = end < len(start) and names and not fault
@@ -515,13 +514,25 @@ def _take_header(
     else:
         names, end, line, fault = read_header(layout, start)
     if fault:
+        is_undecodable = line + job.stream.format.skip_lines in text.undecodable
+        fault = f"not valid {text.encoding}" if is_undecodable else fault
         raise SourceError(
             f"the header cannot be read: {fault}", where=job.path.name, do="correct the first line"
         )
     if names:
         names = _check_header(job, names)
     rest = start[end:]
-    return names, _behind(rest, blocks), line + 1
+    return names, _behind(rest, text.blocks), line + 1
+
+
+def _behind_lines(count: int, blocks: Iterator[bytes], newline: bytes) -> Iterator[bytes]:
+    """The text behind its first ``count`` lines."""
+    for block in blocks:
+        here = 0
+        while count and (end := block.find(newline, here) + 1):
+            here, count = end, count - 1
+        if not count and here < len(block):
+            yield block[here:]
 
 
 def _behind(rest: bytes, blocks: Iterator[bytes]) -> Iterator[bytes]:
@@ -538,7 +549,7 @@ def _check_header(job: _Job, header: list[str]) -> list[str]:
         raise SourceError(
             f"the header names the column `{twice}` twice",
             where=job.path.name,
-            do="have the export name it once",
+            do="have the export name it once, or take the columns by position (`header: false`, `skip_lines: 1`)",
         )
     missing = [column.name for column in job.stream.columns if column.required and column.name not in names]
     if missing:
@@ -558,8 +569,11 @@ def _header_hint(stream: Stream, names: list[str], missing: list[str]) -> str:
                 f"wrong delimiter? set to {stream.format.delimiter!r}, the header looks cut by {found!r}: "
                 f"correct `delimiter:` in {stream.where}"
             )
-    near = difflib.get_close_matches(missing[0], names, n=1)
+    near = [name for name in names if name.casefold() == missing[0].casefold()]
+    near = near or difflib.get_close_matches(missing[0], names, n=1)
     hint = f"is `{near[0]}` meant? " if near else ""
+    if not any(column.name in names for column in stream.columns):
+        hint += "are there lines above it (`skip_lines:`)? "
     return (
         f"{hint}correct `columns:` in {stream.where} "
         "(`required: false` for a column that may be absent) or have the export write it"
@@ -580,7 +594,8 @@ def _batches(
 
 
 def _load_spreadsheet(job: _Job, tally: _Tally) -> None:
-    rows = spreadsheets.rows(job.path, job.stream.format)
+    skipped = job.stream.format.skip_lines
+    rows = (row for row in spreadsheets.rows(job.path, job.stream.format) if row[0] > skipped)
     header = [column.name for column in job.stream.columns]
     if job.stream.format.header:
         _, cells = next(rows, (0, []))

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from callhouse.settings import PROJECT
 from callhouse.sources import records
-from callhouse.sources.records import Cutter, Layout, Reject
+from callhouse.sources.records import Cutter, Layout, Reject, read_header
 
 SHARED = Path(os.environ.get("CALLHOUSE_SHARED_DATA", PROJECT.parent / "shared" / "data"))
 Row = tuple[int, list[bytes | None]]
@@ -259,6 +259,22 @@ def test_the_files_of_csv_spectrum_are_read_as_their_authors_say() -> None:
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason=f"the public test data is not at {SHARED}")
+@pytest.mark.parametrize(
+    ("text", "names", "fault"),
+    [
+        (b'a,"b\nc",d\n1,2,3\n', ["a", "b\nc", "d"], ""),
+        (b'a,"b\nc",d', ["a", "b\nc", "d"], ""),  # it ends, or goes on in the next block
+        (b'a,"b\nc', [], "quote not closed"),
+        (b"a,b\0,c\n1,2,3\n", ["a", "b\0", "c"], "NUL byte"),
+        (b"a,\xff\n", ["a", "\ufffd"], "not valid utf-8"),
+    ],
+)
+def test_a_header_is_read_or_says_what_is_wrong_with_it(text: bytes, names: list[str], fault: str) -> None:
+    found, _, _, reason = read_header(Layout(3, 3), text)
+    assert reason == fault
+    assert found == names or fault == "quote not closed"
+
+
 def test_naughty_strings_survive() -> None:
     strings = [
         s for s in json.loads((SHARED / "corpora" / "naughty-strings.json").read_text()) if "\0" not in s

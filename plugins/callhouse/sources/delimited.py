@@ -5,6 +5,7 @@
         files: ["crm/cases*.csv"]             # globs below the data folder; .gz, .bz2, .xz, .zip are unpacked
         columns: [case_no, {name: topic, required: false}]
         header: true                          # false: columns by position
+        skip_lines: 0                         # lines above the header: titles, `sep=;`
         delimiter: ","                        # "\\t" ";" "|" …
         quote: '"'                            # none: no quoting
         encoding: utf-8                       # any codec of Python; a byte-order mark always wins
@@ -27,7 +28,9 @@ from callhouse.settings import Source
 from callhouse.sources import kinds
 from callhouse.sources.kinds import FileFormat, Kind, Stream
 
-OPTIONS = kinds.FILE_OPTIONS | kinds.STAGING_OPTIONS | {"columns", "header", "delimiter", "quote", "sheet"}
+OPTIONS = kinds.FILE_OPTIONS | kinds.STAGING_OPTIONS | {
+    "columns", "header", "skip_lines", "delimiter", "quote", "sheet",
+}  # fmt: skip
 
 
 def streams(source: Source) -> dict[str, Stream]:
@@ -69,11 +72,17 @@ def read_format(options: Mapping[str, Any], where: str) -> FileFormat:
     quote = None if unquoted else kinds.read_character(options, "quote", '"', where)
     if delimiter == quote:
         raise ConfigError("`delimiter` and `quote` are the same", where=where, do="change one of them")
+    skip_lines = options.get("skip_lines", 0)
+    if not isinstance(skip_lines, int) or isinstance(skip_lines, bool) or skip_lines < 0:
+        raise ConfigError(
+            f"`skip_lines: {skip_lines!r}` is not a number of lines", where=where, do="correct it"
+        )
     sheet = options.get("sheet", 0)
     return FileFormat(
         delimiter=delimiter,
         quote=quote,
         header=bool(options.get("header", True)),
+        skip_lines=skip_lines,
         encoding=kinds.read_encoding(options, where),
         sheet=sheet if isinstance(sheet, int) else str(sheet),
         caps=kinds.read_caps(options, where),

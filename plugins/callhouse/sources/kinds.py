@@ -58,7 +58,8 @@ class FileFormat:
     ``delimiter`` and ``quote`` are one ASCII character (``quote`` None: no quoting at all; ``bare_quotes``:
     those within a quoted field need not be doubled). ``min_fields`` below the number of columns admits short
     lines, whose missing fields are NULL; ``join_surplus`` keeps the surplus fields of a long line, delimiters
-    included, in the last column. ``sheet`` names or counts (from 0) a spreadsheet's sheet. ``documents``: the
+    included, in the last column. ``skip_lines`` lines (rows of a sheet) stand above the header, or the first
+    record, and are none of it. ``sheet`` names or counts (from 0) a spreadsheet's sheet. ``documents``: the
     file holds JSON documents, whose text goes whole into the one column `DOCUMENT`; what says how fields are
     cut has no meaning then.
     """
@@ -66,6 +67,7 @@ class FileFormat:
     delimiter: str = ","
     quote: str | None = '"'
     header: bool = True
+    skip_lines: int = 0
     encoding: str = "utf-8"
     sheet: str | int = 0
     min_fields: int | None = None

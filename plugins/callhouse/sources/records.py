@@ -13,7 +13,7 @@ turns out bad costs only its first line, so that one stray quote cannot swallow 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -427,15 +427,15 @@ def _literal(byte: bytes) -> str:
 
 def read_header(layout: Layout, text: bytes) -> tuple[list[str], int, int, str]:
     """The first record's names (blank lines skipped), where it ends, its last line, and what is wrong."""
-    cutter = Cutter(layout, 0)
+    cutter = Cutter(replace(layout, min_fields=0, join_surplus=True), 0)
     start, lines, size = 0, 0, len(text)
-    while start < len(text):
-        end = text.find(layout.newline, start)
-        if end < 0:
-            text, end = text + layout.newline, len(text)
+    if not text.endswith(layout.newline):
+        text += layout.newline
+    while start < size:
+        end = text.index(layout.newline, start)
         if _without_cr(text[start:end], layout.newline):
             values, after, reason = cutter._fields(text, start, is_last=True)
-            reason = reason or ("" if _is_utf8(text[start:after]) else "not valid utf-8")
+            reason = reason or cutter._fault(text[start:after], values)
             names = [value.decode(errors="replace") for value in values]
             return names, min(after, size), lines + text.count(layout.newline, start, after), reason
         start, lines = end + 1, lines + 1
