@@ -131,7 +131,12 @@ def test_every_file_of_the_simulated_centre_is_accounted_for(
 @pytest.mark.skipif(not SHARED.is_dir(), reason=f"the public data is not at {SHARED}")
 @pytest.mark.parametrize(
     ("example", "files"),
-    [("anonbank", "anonbank/0[1-3]*.txt.gz"), ("edna", "edna/*.csv*"), ("pwc", "pwc/calls.xlsx")],
+    [
+        ("anonbank", "anonbank/0[1-3]*.txt.gz"),
+        ("attlog", "attlog/*"),
+        ("edna", "edna/*.csv*"),
+        ("pwc", "pwc/calls.xlsx"),
+    ],
 )
 def test_every_file_of_an_example_is_accounted_for(settings: Settings, example: str, files: str) -> None:
     chosen = Settings(PROJECT / "examples" / example, settings.home, settings.data_dir)
