@@ -549,7 +549,7 @@ def _check_header(job: _Job, header: list[str]) -> list[str]:
         raise SourceError(
             f"the header names the column `{twice}` twice",
             where=job.path.name,
-            do="have the export name it once, or take the columns by position (`header: false`, `skip_lines: 1`)",
+            do="have the export name it once, or take columns by position (`header: false`, `skip_lines: 1`)",
         )
     missing = [column.name for column in job.stream.columns if column.required and column.name not in names]
     if missing:

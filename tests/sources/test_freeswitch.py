@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 import yaml
 
@@ -17,7 +18,7 @@ from callhouse.settings import PROJECT, Settings, Source
 from callhouse.simulate import Plan, simulate
 from callhouse.sources import streams_of
 
-from ..conftest import centre_in, cloned
+from ..conftest import centre_in, cloned, warehouse_uri
 from ..main_job.warehouse import (
     MainJob,
     agent_seconds,
@@ -370,6 +371,42 @@ def test_a_status_lasts_until_the_next_and_a_forgotten_one_until_midnight_at_mos
     ]
 
 
+# -- the table ---------------------------------------------------------------------------------------------
+
+
+def test_the_table_of_fusionpbx_gives_what_its_export_gives(
+    day: Settings,
+    make_settings: Callable[..., Settings],
+    database: Warehouse,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    contact = "contact_id, outcome, started_at, ended_at, talk_seconds"
+    compared = (("fct_queue_visits", VISIT), ("fct_agent_legs", LEG), ("fct_contacts", contact))
+    exported = {table: sorted(figures(day, table, columns), key=str) for table, columns in compared}
+    stream = {"connection": "fusionpbx_db", "table": "fusionpbx.v_xml_cdr"}
+    sources = {"pbx": SOURCES["pbx"] | {"streams": {"xml_cdr": stream}}}
+    settings = make_settings(sources=sources, centre={"time_zone": "UTC"})
+    monkeypatch.setenv("AIRFLOW_CONN_FUSIONPBX_DB", warehouse_uri(database))
+    forms = ", ".join(f"{name} {'numeric' if name.endswith('_epoch') else 'text'}" for name in COLUMNS)
+    broken = ("clock", "text", "dumped")
+    before = plain("evening-before", "inbound") | {"start_epoch": str(int(at("00:00:00")) - 1)}
+    calls = [before, *(row for row in CALLS if row["xml_cdr_uuid"] not in broken)]
+    rows = [[row.get(name) or None for name in COLUMNS] for row in calls]
+    with psycopg.connect(warehouse_uri(database)) as fusionpbx:
+        fusionpbx.execute("create schema fusionpbx")
+        fusionpbx.execute(f"create table fusionpbx.v_xml_cdr (domain_uuid uuid, {forms})".encode())
+        statement = f"copy fusionpbx.v_xml_cdr ({', '.join(COLUMNS)}) from stdin".encode()
+        with fusionpbx.cursor() as cursor, cursor.copy(statement) as copy:
+            for row in rows:
+                copy.write_row(row)
+    build(settings, DAY, DAY)
+    names = "select original_name from ops.landing_files order by 1"
+    assert query(settings, names) == [("xml_cdr-20250105.csv",), ("xml_cdr-20250106.csv",)]
+    for table, columns in compared:
+        found = sorted(figures(settings, table, columns), key=str)
+        assert [row for row in found if "evening-before" not in str(row)] == exported[table]
+
+
 # -- restating ---------------------------------------------------------------------------------------------
 
 
@@ -411,6 +448,9 @@ def test_an_option_of_another_kind_is_refused_by_name() -> None:
     )
     with pytest.raises(ConfigError, match="record"):
         streams_of(source)
+    table = {"streams": {"xml_cdr": {"files": ["x"], "connection": "fusionpbx_db"}}}
+    with pytest.raises(ConfigError, match="both `files` and `connection`"):
+        streams_of(Source("pbx", "freeswitch", "", "UTC", table))
     with pytest.raises(ConfigError, match="did you mean `xml_cdr`"):
         streams_of(Source("pbx", "freeswitch", "", "UTC", {"streams": {"xmlcdr": {"files": ["x"]}}}))
 

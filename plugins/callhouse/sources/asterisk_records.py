@@ -6,19 +6,14 @@ Files have a header, or their columns in a declared order (the templates of ``cd
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
+from typing import Any
 
-from callhouse.errors import ConfigError, SourceError
+from callhouse.errors import ConfigError
 from callhouse.settings import Source
 from callhouse.sources import databases, kinds
 from callhouse.sources.kinds import Column, Delivery, FileFormat, Stream, Window
-
-if TYPE_CHECKING:
-    from sqlalchemy import Connection, Table
 
 FORM_OPTIONS = frozenset({"columns", "header", "delimiter", "quote"})
 
@@ -69,7 +64,9 @@ def pull(source: Source, stream: Stream, window: Window, records: Records) -> It
         SourceError: the database cannot be reached, or the table is missing or another one.
     """
     options = source.streams[stream.name]
-    return _days(source, stream, options, window, records) if "connection" in options else None
+    if "connection" not in options:
+        return None
+    return databases.by_day(source, stream, window, records.stream, records.columns, records.times)
 
 
 def _table_stream(source: str, options: Mapping[str, Any], records: Records, where: str) -> Stream:
@@ -111,52 +108,3 @@ def _file_stream(source: str, options: Mapping[str, Any], records: Records, wher
     )
     required = bool(options.get("required", True))
     return Stream(source, records.stream, columns, kinds.read_files(options, where), form, required)
-
-
-def _days(
-    source: Source, stream: Stream, options: Mapping[str, Any], window: Window, records: Records
-) -> Iterator[Delivery]:
-    schema, name = databases.read_table(options, stream.where, stream.name)
-    lag = databases.read_lag(options, stream.where)
-    zone = ZoneInfo(source.time_zone)
-    with databases.opened(source, databases.read_connection(options, stream.where), stream.where) as session:
-        table = databases.reflected(session, schema, name, stream.where)
-        for day in databases.days_of(window, lag):
-            found = _rows(session, table, day, zone, records, stream.where)
-            header = next(found)
-            lines = databases.csv_lines(found, zone)
-            first = next(databases.csv_lines([header], zone))
-            delivery = databases.delivery(
-                stream.name, f"{stream.name}-{day:%Y%m%d}.csv", _behind(first, lines)
-            )
-            if delivery is not None:
-                yield delivery
-
-
-def _behind(header: str, lines: Iterator[str]) -> Iterator[str]:
-    """A header and the lines behind it; nothing where there are none."""
-    for line in lines:
-        yield header
-        yield line
-        break
-    yield from lines
-
-
-def _rows(
-    session: Connection, table: Table, day: datetime.date, zone: ZoneInfo, records: Records, where: str
-) -> Iterator[Any]:
-    """The columns' names, then a local day's rows, in the order of time."""
-    import sqlalchemy
-
-    columns = {column.name.lower(): column for column in table.columns}
-    time = next((columns[name] for name in records.times if name in columns), None)
-    if time is None:
-        raise SourceError(
-            f"the table has no column `{records.times[0]}`",
-            where=f"{where}, {table.name}",
-            do=f"name a table with the columns that Asterisk gives: {', '.join(records.columns)}",
-        )
-    wanted = [databases.plain(columns[name]).label(name) for name in records.columns if name in columns]
-    order = [columns[name] for name in ("id", "sequence", "uniqueid") if name in columns]
-    statement = sqlalchemy.select(*wanted).where(databases.during(time, day, zone))
-    yield from databases.rows(session, statement.order_by(time, *order), where)

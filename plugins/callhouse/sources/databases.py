@@ -17,7 +17,7 @@ import io
 import itertools
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from functools import lru_cache
@@ -27,7 +27,7 @@ from zoneinfo import ZoneInfo
 from callhouse import connections
 from callhouse.errors import ConfigError, SourceError
 from callhouse.settings import Source
-from callhouse.sources.kinds import Delivery, Window
+from callhouse.sources.kinds import Delivery, Stream, Window
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Table
@@ -195,6 +195,68 @@ def during(column: ColumnElement[Any], day: datetime.date, zone: ZoneInfo) -> Co
         sqlalchemy.and_(column >= str(begin), column < str(end)),
         sqlalchemy.and_(column >= str(since_1970[0]), column < str(since_1970[1])),
     )
+
+
+def by_day(
+    source: Source, stream: Stream, window: Window, table: str, columns: Sequence[str], times: Sequence[str]
+) -> Iterator[Delivery]:
+    """Those of the columns that a table has, as CSV with a header: one delivery per local day with rows.
+
+    Args:
+        table: its name, where `table` does not give another.
+        times: columns that may say when a record was; the first that the table has decides.
+
+    Raises:
+        SourceError: the database cannot be reached, or the table is missing or another one.
+    """
+    options = source.streams[stream.name]
+    schema, name = read_table(options, stream.where, table)
+    zone = ZoneInfo(source.time_zone)
+    with opened(source, read_connection(options, stream.where), stream.where) as session:
+        records = reflected(session, schema, name, stream.where)
+        for day in days_of(window, read_lag(options, stream.where)):
+            found = _rows_of_day(session, records, day, zone, columns, times, stream.where)
+            header = next(csv_lines([next(found)], zone))
+            part = delivery(
+                stream.name, f"{stream.name}-{day:%Y%m%d}.csv", _behind(header, csv_lines(found, zone))
+            )
+            if part is not None:
+                yield part
+
+
+def _behind(header: Line, lines: Iterator[Line]) -> Iterator[Line]:
+    """A header and the lines behind it; nothing where there are none."""
+    for line in lines:
+        yield header
+        yield line
+        break
+    yield from lines
+
+
+def _rows_of_day(
+    session: Connection,
+    table: Table,
+    day: datetime.date,
+    zone: ZoneInfo,
+    columns: Sequence[str],
+    times: Sequence[str],
+    where: str,
+) -> Iterator[Any]:
+    """The columns' names, then a local day's rows, in the order of time."""
+    import sqlalchemy
+
+    there = {column.name.lower(): column for column in table.columns}
+    moment = next((there[name] for name in times if name in there), None)
+    if moment is None:
+        raise SourceError(
+            f"the table has no column `{times[0]}`",
+            where=f"{where}, {table.name}",
+            do=f"name a table with these columns: {', '.join(columns)}",
+        )
+    wanted = [plain(there[name]).label(name) for name in columns if name in there]
+    order = [there[name] for name in ("id", "sequence", "uniqueid", "xml_cdr_uuid") if name in there]
+    statement = sqlalchemy.select(*wanted).where(during(moment, day, zone))
+    yield from rows(session, statement.order_by(moment, *order), where)
 
 
 def days_of(window: Window, lag: int) -> list[datetime.date]:

@@ -61,7 +61,9 @@ judged as (
         row({{ columns | join(', ') }})::text as record,
         case
             when xml_cdr_uuid is null then 'xml_cdr_uuid: empty'
-            when coalesce(start_epoch, '') !~ '^[0-9]{1,10}([.]0+)?$' then 'start_epoch: not seconds since 1970'
+            when
+                coalesce(start_epoch, '') !~ '^[0-9]{1,10}([.]0+)?$'
+                then 'start_epoch: not seconds since 1970'
             when start_epoch::numeric < 631152000 then 'start_epoch: before 1990, the clock was not set'
             {%- for column in epochs %}
             when {{ column }} !~ '^[0-9]{1,10}([.]0+)?$' then '{{ column }}: not seconds since 1970'
