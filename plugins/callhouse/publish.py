@@ -180,11 +180,22 @@ def _leave_other_dates(connection: psycopg.Connection, mart: Mart) -> None:
     for its own run, which makes its sums follow.
     """
     connection.execute(
-        sql.SQL("delete from {} using {} as built where ({}) = ({})").format(
+        sql.SQL(
+            """
+            with moved as (
+                delete from {} using {} as built where ({}) = ({}) returning {}
+            )
+            insert into ops.affected_dates (business_date, reason)
+            select distinct business_date, {} from moved
+            on conflict (business_date) do nothing
+            """
+        ).format(
             mart.table,
             sql.Identifier("build", mart.name),
             sql.SQL(", ").join(sql.Identifier("marts", mart.name, name) for name in mart.primary_key),
             sql.SQL(", ").join(sql.Identifier("built", name) for name in mart.primary_key),
+            sql.Identifier("marts", mart.name, "business_date"),
+            sql.Literal(f"a record of {mart.name} moved to another date"),
         )
     )
 

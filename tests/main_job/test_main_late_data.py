@@ -13,7 +13,8 @@ from zoneinfo import ZoneInfo
 import pytest
 import yaml
 
-from callhouse.settings import Settings
+from callhouse.errors import GateHeld
+from callhouse.settings import PROJECT, Settings
 
 from .conftest import DAYS, FIRST
 from .warehouse import dates_published_by, digests, kpi, query, run_warehouse
@@ -274,6 +275,71 @@ def test_a_customer_who_gets_a_callers_number_later_is_found_in_the_calls_of_the
     write_rows(fresh.data_dir / "crm" / "customers.csv", [customer])
     run_warehouse(fresh, DAYS[1])
     assert query(fresh, "select customer_id from marts.fct_contacts") == [("C1",)]
+
+
+def test_a_punch_before_midnight_restates_the_night_shift_that_begins_behind_it(fresh: Settings) -> None:
+    shift = {
+        "employee_no": "1001", "name": "N", "date": str(DAYS[1]), "shift_code": "night",
+        "planned_start": f"{DAYS[1]} 00:30:00", "planned_end": f"{DAYS[1]} 08:00:00",
+    }  # fmt: skip
+    write_rows(fresh.data_dir / "attendance" / "shifts.csv", [shift])
+    write_log(fresh, "queue_log-1", answered_call(at(DAYS[1], "10:00:00"), "1.1"))
+    run_warehouse(fresh, DAYS[0], DAYS[2])
+    attended = "select business_date, attended_count, late_seconds from marts.fct_attendance"
+    assert query(fresh, attended) == [(DAYS[1], 0, None)]
+    punches = [
+        {"employee_no": "1001", "punched_at": f"{day} {clock}", "direction": "", "device": ""}
+        for day, clock in ((DAYS[0], "23:50:00"), (DAYS[2], "12:00:00"))
+    ]
+    write_rows(fresh.data_dir / "attendance" / "punches.csv", punches[:1])
+    run = run_warehouse(fresh, DAYS[2] + timedelta(days=1))
+    assert query(fresh, attended) == [(DAYS[1], 1, 0)]
+    assert dates_published_by(fresh, run) == [DAYS[0], DAYS[1], DAYS[2] + timedelta(days=1)]
+    write_rows(fresh.data_dir / "attendance" / "punches-2.csv", punches[1:])  # of no shift
+    run = run_warehouse(fresh, DAYS[2] + timedelta(days=2))
+    assert dates_published_by(fresh, run) == [DAYS[2], DAYS[2] + timedelta(days=2)]
+
+
+def test_an_answer_leaves_the_day_it_was_on_alone_when_the_held_day_of_its_call_is_released(
+    fresh: Settings,
+) -> None:
+    entered = at(DAYS[0], "10:00:00")
+    answer = {
+        "survey_no": "S-1", "call_id": f"{entered}.1", "customer_no": "", "question": "overall",
+        "score": "5", "max_score": "5", "answered_at": f"{DAYS[2]} 09:00:00",
+    }  # fmt: skip
+    write_rows(fresh.data_dir / "crm" / "surveys-1.csv", [answer])
+    write_log(fresh, "queue_log-0", answered_call(entered, f"{entered}.1"))
+    write_log(fresh, "queue_log-2", answered_call(at(DAYS[2], "10:00:00"), "3.1"))
+    wrong = answered_call(entered, "1.9", wait=-30)
+    write_log(fresh, "queue_log-wrong", wrong)
+    with pytest.raises(GateHeld):
+        run_warehouse(fresh, DAYS[0], DAYS[2])
+    where = "select business_date, is_contact_known from marts.fct_surveys"
+    assert query(fresh, where) == [(DAYS[2], False)]
+    query(fresh, "delete from staging.stg_asterisk_queue_log__events where call_id = '1.9'")
+    run_warehouse(fresh, DAYS[0])
+    assert query(fresh, where) == [(DAYS[0], True)]
+    assert query(fresh, "select business_date from ops.affected_dates") == [(DAYS[2],)]
+    run_warehouse(fresh, DAYS[2])
+    assert kpi(fresh, "satisfaction", "day", DAYS[2])[1] == 0
+
+
+def test_a_queue_that_has_no_calls_any_more_gets_its_name_too(make_settings: Callable[..., Settings]) -> None:
+    sources = yaml.safe_load((PROJECT / "config" / "sources.yml").read_text(encoding="utf-8"))["sources"]
+    sources["crm"]["streams"]["queues"] = {
+        "files": ["crm/queues*.csv"], "record": "queue", "columns": ["id", "name"], "required": False,
+        "map": {"queue_id": "id", "queue_name": "name"},
+    }  # fmt: skip
+    settings = make_settings(sources=sources)
+    write_log(settings, "queue_log-1", answered_call(at(DAYS[0], "10:00:00"), "1.1", queue="old"))
+    run_warehouse(settings, DAYS[0])
+    write_rows(settings.data_dir / "crm" / "queues.csv", [{"id": "old", "name": "Old sales"}])
+    write_log(settings, "queue_log-2", answered_call(at(DAYS[1], "10:00:00"), "2.1", queue="new"))
+    run_warehouse(settings, DAYS[1])
+    assert query(settings, "select queue_id, queue_name from marts.dim_queue order by 1") == [
+        ("new", "new"), ("old", "Old sales"),
+    ]  # fmt: skip
 
 
 # -- an edited mapping -------------------------------------------------------------------------------------

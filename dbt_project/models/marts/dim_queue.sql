@@ -1,8 +1,14 @@
+{#- Also of days before, for a queue without calls in this run may get a name too. -#}
 with seen as (
-    select distinct
+    select
         source,
         queue_id
     from {{ ref('int_queue_visits') }}
+    union
+    select
+        source,
+        queue_id
+    from {{ source('marts', 'published_queues') }}
 ),
 
 names as (
