@@ -2,16 +2,16 @@
 select
     source,
     call_id as contact_id,
-    1::bigint as visit_number,
-    coalesce(queue_id, '-') as queue_id,
+    case when is_visit then 1::bigint end as visit_number,
+    case when is_visit then coalesce(queue_id, '-') end as queue_id,
     agent_id,
-    coalesce(answered_at, entered_at + make_interval(secs => wait_seconds)) as offered_at,
+    coalesce(answered_at, entered_at + make_interval(secs => coalesce(wait_seconds, 0))) as offered_at,
     null::integer as ring_seconds,
     'answered'::text as outcome,
-    coalesce(answered_at, entered_at + make_interval(secs => wait_seconds)) as answered_at,
+    coalesce(answered_at, entered_at + make_interval(secs => coalesce(wait_seconds, 0))) as answered_at,
     coalesce(
         ended_at,
-        coalesce(answered_at, entered_at + make_interval(secs => wait_seconds)) + make_interval(
+        coalesce(answered_at, entered_at + make_interval(secs => coalesce(wait_seconds, 0))) + make_interval(
             secs => coalesce(talk_seconds, 0) + coalesce(hold_seconds, 0)
         )
     ) as ended_at,
