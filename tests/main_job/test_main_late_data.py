@@ -335,8 +335,9 @@ def test_a_queue_that_has_no_calls_any_more_gets_its_name_too(make_settings: Cal
     write_log(settings, "queue_log-1", answered_call(at(DAYS[0], "10:00:00"), "1.1", queue="old"))
     run_warehouse(settings, DAYS[0])
     write_rows(settings.data_dir / "crm" / "queues.csv", [{"id": "old", "name": "Old sales"}])
-    write_log(settings, "queue_log-2", answered_call(at(DAYS[1], "10:00:00"), "2.1", queue="new"))
-    run_warehouse(settings, DAYS[1])
+    week_after = DAYS[0] + timedelta(days=7)
+    write_log(settings, "queue_log-2", answered_call(at(week_after, "10:00:00"), "2.1", queue="new"))
+    run_warehouse(settings, week_after)
     assert query(settings, "select queue_id, queue_name from marts.dim_queue order by 1") == [
         ("new", "new"), ("old", "Old sales"),
     ]  # fmt: skip

@@ -561,6 +561,28 @@ def test_a_correction_restates_the_dates_of_its_chain_and_no_other(centre: Setti
 # -- configuration and object storage ----------------------------------------------------------------------
 
 
+def test_a_customer_who_gets_a_callers_number_later_is_found_in_the_calls_of_then(
+    make_settings: Callable[..., Settings],
+) -> None:
+    customers = {
+        "files": ["crm/*.csv"], "required": False, "record": "customer", "columns": ["no", "phone"],
+        "map": {"customer_id": "no", "phone_number": "phone"},
+    }  # fmt: skip
+    sources = SOURCES | {"crm": {"kind": "delimited", "streams": {"customers": customers}}}
+    settings = make_settings(sources=sources, centre={"time_zone": "UTC"})
+    tomorrow = DAY + timedelta(days=1)
+    times = ("InitiationTimestamp", "ConnectedToSystemTimestamp", "DisconnectTimestamp")
+    other = {name: at("10:00:00", tomorrow) for name in times} | {"CustomerEndpoint": {"Address": "+1"}}
+    deliver(settings, "contact_records", [record("1", "10:00:00", ended="10:01:00"), record("2", "") | other])
+    build(settings, DAY, tomorrow)
+    query(settings, "delete from ops.affected_dates")
+    (settings.data_dir / "crm").mkdir()
+    (settings.data_dir / "crm" / "customers.csv").write_text("no,phone\nC1,+12005550100\n", encoding="utf-8")
+    build(settings, DAY, tomorrow)
+    assert query(settings, "select business_date from ops.affected_dates") == [(DAY,)]
+    assert figures(settings, "fct_contacts", "contact_id, customer_id") == [("1", "C1"), ("2", None)]
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

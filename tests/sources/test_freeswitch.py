@@ -442,6 +442,29 @@ def test_late_and_corrected_channels_restate_exactly_the_days_of_their_call(
     assert figures(centre, "fct_contacts", contact, "long") == [(before, 30, 2)]
 
 
+def test_a_customer_who_gets_a_callers_number_later_is_found_on_the_day_of_the_first_queue(
+    make_settings: Callable[..., Settings],
+) -> None:
+    customers = {
+        "files": ["crm/*.csv"], "required": False, "record": "customer", "columns": ["no", "phone"],
+        "map": {"customer_id": "no", "phone_number": "phone"},
+    }  # fmt: skip
+    sources = SOURCES | {"crm": {"kind": "delimited", "streams": {"customers": customers}}}
+    centre, before = make_settings(sources=sources, centre={"time_zone": "UTC"}), DAY - timedelta(days=1)
+    long = caller("long", "00:00:05", "00:00:05", "00:00:50", cc_member_uuid="m2", caller_id_number="+1200")
+    first = agent("long-1", "long", "1002", "00:00:00", "", "00:00:00") | {
+        "cc_queue_joined_epoch": at("23:58:30", before), "start_epoch": at("23:58:31", before),
+        "answer_epoch": at("23:58:40", before),
+    }  # fmt: skip
+    export(centre, [long | {"start_epoch": at("23:58:00", before)}, first])
+    build(centre, before, DAY)
+    query(centre, "delete from ops.affected_dates")
+    write(centre.data_dir / "crm" / "customers.csv", ("no", "phone"), [{"no": "C1", "phone": "+1200"}])
+    build(centre, before, DAY)
+    assert query(centre, "select business_date from ops.affected_dates order by 1") == [(before,), (DAY,)]
+    assert figures(centre, "fct_contacts", "business_date, customer_id", "long") == [(before, "C1")]
+
+
 def test_an_option_of_another_kind_is_refused_by_name() -> None:
     source = Source(
         "pbx", "freeswitch", "", "UTC", {"streams": {"xml_cdr": {"files": ["x"], "record": "call"}}}
