@@ -158,24 +158,30 @@
     {%- endif -%}
 {%- endmacro %}
 
+{# A text without the blanks around it: tab, line end and the blanks of web pages and Chinese text among them. #}
+{% macro trimmed(text) -%}
+    btrim({{ text }}, U&' \0009\000A\000D\00A0\202F\3000\FEFF')
+{%- endmacro %}
+
 {#
-  A text without the blanks around it (tab, line end and the blanks of web pages and Chinese text among them), and
-  without what the stream declares to mean nothing.
+  A field's text, without what the stream declares to mean nothing. Of types whose reader passes over blanks by itself
+  (`delimited_parse`) it keeps them: to trim a text costs as much as to read a number.
 #}
-{% macro delimited_text(text, stream) -%}
-    {%- set trimmed = "btrim((" ~ text ~ ")::text, U&' \\0009\\000A\\000D\\00A0\\202F\\3000\\FEFF')" -%}
+{% macro delimited_text(type, text, stream) -%}
+    {%- set text = '(' ~ text ~ ')::text' -%}
     {%- set words = [] -%}
     {%- for word in stream.options.get('missing', []) -%}
         {%- do words.append("'" ~ word | replace("'", "''") ~ "'") -%}
     {%- endfor -%}
-    {%- if words -%} case when {{ trimmed }} not in ({{ words | join(', ') }}) then {{ trimmed }} end
-    {%- else -%} {{ trimmed }}
+    {%- if words -%} case when {{ trimmed(text) }} not in ({{ words | join(', ') }}) then {{ trimmed(text) }} end
+    {%- elif type in ('time', 'date', 'seconds') -%} {{ text }}
+    {%- else -%} {{ trimmed(text) }}
     {%- endif -%}
 {%- endmacro %}
 
 {# Whether a field's text says nothing: it is empty, or MySQL's date that is none. #}
 {% macro delimited_is_missing(type, text) -%}
-    coalesce({{ text }}, '') = ''
+    coalesce({{ trimmed(text) }}, '') = ''
     {%- if type in ('time', 'date') %} or {{ text }} like '0000-00-00%'{% endif %}
 {%- endmacro %}
 
@@ -291,13 +297,13 @@
                     _raw_row._load_id,
                     _raw_row._line,
                     _raw_row
-                    {%- for name in definition.fields if name in map %}
+                    {%- for name, field in definition.fields.items() if name in map %}
                     {%- set value = map[name] %}
                     {%- if value is mapping %},
                     ({{ value.sql }})::text as _text_{{ name }},
-                    ({{ value.sql }})::{{ delimited_type(definition.fields[name].type) }} as _text_{{ name }}_typed
+                    ({{ value.sql }})::{{ delimited_type(field.type) }} as _text_{{ name }}_typed
                     {%- else %},
-                    {{ delimited_text(adapter.quote(value) if value in raw_columns else value, stream) }} as _text_{{ name }}
+                    {{ delimited_text(field.type, adapter.quote(value) if value in raw_columns else value, stream) }} as _text_{{ name }}
                     {%- endif %}
                     {%- endfor %}
                 from {{ stream.relation }} as _raw_row

@@ -131,7 +131,6 @@ CALLS: dict[str, Any] = {
     "files": ["calls.csv"],
     "record": "call",
     "columns": ["no", "day", "began", "entered", "agent", "talk", "result", "solved"],
-    "missing": ["NULL", "it's nothing"],
     "map": {
         "call_id": "no",
         "business_date": "day",
@@ -145,17 +144,14 @@ CALLS: dict[str, Any] = {
 }
 
 
-def test_blanks_and_words_for_nothing_do_not_belong_to_a_text(
-    make_settings: Callable[..., Settings], connection: psycopg.Connection
-) -> None:
-    settings = make_settings(sources={"pbx": {"kind": "delimited", "streams": {"calls": CALLS}}})
-    rows = [
-        ("1", "2025-03-03 00:10:00", "2025-03-03 10:00:00", "0000-00-00 00:00:00", "1001\t", "it's nothing",
-            "answered\u00a0", "√"),
-        ("2", "", "\u30002025-03-03T10:00:00Z", "NULL", "NULL", "-", "abandoned", "0.0"),
-        ("3", "", "0000-00-00 00:00:00", "", "1001", "5", "answered", ""),
-        ("4", "", "2025-03-03 10:00:00", "", "NA", "5", "answered", ""),
-    ]  # fmt: skip
+def staged(
+    make_settings: Callable[..., Settings],
+    connection: psycopg.Connection,
+    stream: dict[str, Any],
+    rows: list[tuple[str, ...]],
+) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
+    """What becomes of a file's rows: staging's, and the lines and reasons of those set aside."""
+    settings = make_settings(sources={"pbx": {"kind": "delimited", "streams": {"calls": stream}}})
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     with (settings.data_dir / "calls.csv").open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([CALLS["columns"], *rows])
@@ -163,15 +159,47 @@ def test_blanks_and_words_for_nothing_do_not_belong_to_a_text(
     run_id = runs.begin(settings, DAY, DAY, "test")
     raw.raise_failures(raw.load(settings, run_id))
     transform.stage(settings, run_id)
-    staged = connection.execute(
-        "select call_id, business_date, started_at, queue_entered_at, agent_id, talk_seconds, outcome,"
-        " is_resolved from staging.stg_delimited__calls order by call_id"
-    ).fetchall()
-    assert staged == [
-        ("1", DAY, dt.datetime(2025, 3, 3, 2, tzinfo=UTC), None, "1001", None, "answered", True),
-        ("4", DAY, dt.datetime(2025, 3, 3, 2, tzinfo=UTC), None, "NA", 5, "answered", None),
+    columns = (
+        "call_id, business_date, started_at, queue_entered_at, agent_id, talk_seconds, outcome, is_resolved"
+    )
+    return (
+        connection.execute(
+            f"select {columns} from staging.stg_delimited__calls order by call_id".encode()
+        ).fetchall(),
+        connection.execute("select line, reason from ops.rejects order by line").fetchall(),
+    )
+
+
+def test_blanks_around_a_text_do_not_belong_to_it(
+    make_settings: Callable[..., Settings], connection: psycopg.Connection
+) -> None:
+    rows = [
+        ("1", "2025-03-03 0:10", "2025-03-03 10:00:00", "0000-00-00", "1001\t", "", "answered\u00a0", "√"),
+        ("2", "\u3000", "\t1741000000\u00a0", " ", "NA", "\u00a05 ", "answered", " "),
+        ("3", "", "0000-00-00 00:00:00", "", "1001", "5", "answered", ""),
+        ("4", "", "2025-03-03 10:00:00", "NULL", "1001", "-", "answered", ""),
+    ]  # fmt: skip
+    assert staged(make_settings, connection, CALLS, rows) == (
+        [
+            ("1", DAY, utc(2), None, "1001", None, "answered", True),
+            ("2", DAY, utc(11, 6, 40), None, "NA", 5, "answered", None),
+        ],
+        [
+            (4, "started_at: missing"),
+            (5, "queue_entered_at: not a time; talk_seconds: not a seconds"),
+        ],
+    )
+
+
+def test_words_for_nothing_are_nothing_where_a_stream_declares_them(
+    make_settings: Callable[..., Settings], connection: psycopg.Connection
+) -> None:
+    rows = [
+        ("1", "NULL", "2025-03-03 10:00:00", "it's nothing", "NULL ", "NULL", "abandoned", "NULL"),
+        ("2", "", "2025-03-03 10:00:00", "", "NA", "-", "abandoned", "0.0"),
+        ("3", "", "NULL", "", "", "", "abandoned", ""),
     ]
-    assert connection.execute("select line, reason from ops.rejects order by line").fetchall() == [
-        (3, "talk_seconds: not a seconds"),
-        (4, "started_at: missing"),
-    ]
+    assert staged(make_settings, connection, CALLS | {"missing": ["NULL", "it's nothing"]}, rows) == (
+        [("1", DAY, utc(2), None, None, None, "abandoned", None)],
+        [(3, "talk_seconds: not a seconds"), (4, "started_at: missing")],
+    )

@@ -201,15 +201,16 @@ begin
     then
         return value::timestamptz;
     end if;
+    value := btrim(value, U&' \0009\000A\000D\00A0\202F\3000\FEFF');
     -- Ten digits that begin with 1 are seconds from 2001 to 2033; thirteen and sixteen the same in finer units.
-    if value ~ '^\s*1[0-9]{9}([.][0-9]+)?\s*$' then
+    if value ~ '^1[0-9]{9}([.][0-9]+)?$' then
         return to_timestamp(value::numeric::double precision);
-    elsif value ~ '^\s*1([0-9]{12}|[0-9]{15})\s*$' then
+    elsif value ~ '^1([0-9]{12}|[0-9]{15})$' then
         return timestamptz 'epoch' + make_interval(
-            secs => (value::numeric / 10 ^ (length(btrim(value)) - 10))::double precision);
+            secs => (value::numeric / 10 ^ (length(value) - 10))::double precision);
     end if;
     parts := regexp_match(value,
-        '^(.*(?::[0-9]{2}(?:[.,][0-9]+)?|[0-9]{8}[T ]?[0-9]{6}))\s*(?:(Z|UTC|GMT)|([+-])([0-9]{2}):?([0-5][0-9])?)\s*$');
+        '^(.*(?::[0-9]{2}(?:[.,][0-9]+)?|[0-9]{8}[T ]?[0-9]{6}))\s*(?:(Z|UTC|GMT)|([+-])([0-9]{2}):?([0-5][0-9])?)$');
     if parts is null then
         return ops.try_any_time(value, day_order) at time zone zone;
     end if;
@@ -241,7 +242,7 @@ declare
     parts text[];
     seconds numeric;
 begin
-    value := lower(btrim(translate(value, U&'０１２３４５６７８９：．　\00A0\202F\FEFF', '0123456789:.   ')));
+    value := lower(btrim(translate(value, U&'０１２３４５６７８９：．\0009\000A\000D\00A0\202F\3000\FEFF', '0123456789:.      ')));
     if value ~ '[^ -~]' then
         value := regexp_replace(regexp_replace(value, '小时|小時|时|時', 'h'), '分钟|分鐘|分', 'm');
         value := translate(value, '天日秒', 'dds');
