@@ -20,9 +20,14 @@
     (({{ instant }}) at time zone '{{ var("time_zone") }}')::date
 {%- endmacro %}
 
-{# The instant a local date begins. #}
+{#
+  The instant a local date begins: a second after the last one of the day before, for where the clock goes back over
+  midnight, 00:00 is there twice and PostgreSQL would take the later one.
+#}
 {% macro local_midnight(date) -%}
-    (({{ date }})::timestamp at time zone '{{ var("time_zone") }}')
+    (
+        (({{ date }})::timestamp - interval '1 second') at time zone '{{ var("time_zone") }}' + interval '1 second'
+    )
 {%- endmacro %}
 
 {#

@@ -49,9 +49,7 @@
     select
         kpi.kpi_id,
         case when grouped.interval_start_at is null then 'day' else 'half_hour' end as period_type,
-        coalesce(
-            grouped.interval_start_at, grouped.business_date::timestamp at time zone '{{ var("time_zone") }}'
-        ) as period_start_at,
+        coalesce(grouped.interval_start_at, {{ local_midnight('grouped.business_date') }}) as period_start_at,
         grouped.business_date as period_start_date,
         case when grouped.queue_key is null then 'centre' else 'queue' end as unit_type,
         coalesce(grouped.queue_key, 'centre') as unit_key,

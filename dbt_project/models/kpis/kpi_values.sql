@@ -34,7 +34,7 @@ expected as (
     select
         dim_kpi.kpi_id,
         'day'::text as period_type,
-        run_dates.business_date::timestamp at time zone '{{ var("time_zone") }}' as period_start_at,
+        {{ local_midnight('run_dates.business_date') }} as period_start_at,
         run_dates.business_date as period_start_date,
         'centre'::text as unit_type,
         'centre'::text as unit_key,
@@ -79,8 +79,7 @@ months as (
     select
         kpi_id,
         'month'::text as period_type,
-        date_trunc('month', period_start_date::timestamp)
-        at time zone '{{ var("time_zone") }}' as period_start_at,
+        {{ local_midnight("date_trunc('month', period_start_date::timestamp)") }} as period_start_at,
         date_trunc('month', period_start_date::timestamp)::date as period_start_date,
         unit_type,
         unit_key,

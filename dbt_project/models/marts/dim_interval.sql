@@ -3,14 +3,13 @@ with run_dates as (
     from unnest({{ run_dates() }}) as run_date
 ),
 
-{#- Counted in absolute time between two local midnights: 46, 48 or 50 half-hours. -#}
+{#- Counted in absolute time between two local midnights: 48 half-hours, or two more or less. -#}
 half_hours as (
     select
         run_dates.business_date,
         generate_series(
-            run_dates.business_date::timestamp at time zone '{{ var("time_zone") }}',
-            (run_dates.business_date + 1)::timestamp at time zone '{{ var("time_zone") }}'
-            - interval '1 second',
+            {{ local_midnight('run_dates.business_date') }},
+            {{ local_midnight('run_dates.business_date + 1') }} - interval '1 second',
             interval '30 minutes'
         ) as interval_start_at
     from run_dates

@@ -39,7 +39,7 @@ bounded as (
         coalesce(
             states.ended_at,
             least(
-                (states.started_date + 1)::timestamp at time zone '{{ var("time_zone") }}', data_ends.ends_at
+                {{ local_midnight('states.started_date + 1') }}, data_ends.ends_at
             )
         ) as ended_at,
         states.ended_at is null as is_end_inferred

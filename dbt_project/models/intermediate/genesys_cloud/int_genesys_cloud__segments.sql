@@ -48,6 +48,6 @@ segments as (
 
 select
     *,
-    ({{ local_date('started_at') }} + 1)::timestamp at time zone '{{ var("time_zone") }}' as midnight_at
+    {{ local_midnight(local_date('started_at') ~ ' + 1') }} as midnight_at
 from segments
 where started_at is not null
