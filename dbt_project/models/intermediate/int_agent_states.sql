@@ -27,7 +27,7 @@ covered as (
         )::integer as span_number,
         max(ended_at) over (
             partition by agent_id, state
-            order by started_at asc, ended_at desc, source asc, reason asc
+            order by started_at asc, ended_at desc, source asc, reason asc, is_end_inferred asc
             rows between unbounded preceding and 1 preceding
         ) as covered_until
     from spans

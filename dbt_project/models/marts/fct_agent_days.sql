@@ -22,12 +22,18 @@ run_dates as (
     from unnest({{ run_dates() }}) as run_date
 ),
 
-{#- Pauses on the wall clock, also while a call went on: two queues' pauses at once count once. -#}
+{#-
+  Pauses on the wall clock, also while a call went on: two queues' pauses at once count once. To the second, as
+  states are: who is away for a second is paused for it.
+-#}
 paused as (
     select
         spans.agent_id as agent_key,
         run_dates.business_date,
-        range_agg(tstzrange(spans.started_at, spans.ended_at) * run_dates.day_span) as spans
+        range_agg(
+            tstzrange(date_trunc('second', spans.started_at), date_trunc('second', spans.ended_at))
+            * run_dates.day_span
+        ) as spans
     from {{ ref('int_agent_spans') }} as spans
     inner join run_dates
         on spans.started_at < upper(run_dates.day_span) and spans.ended_at > lower(run_dates.day_span)
