@@ -42,6 +42,13 @@ from (values
 ) as figures (business_date, unit_type, unit_key, unit_label, kpi_id, value, target, status, day_before, week_before)
 inner join marts.dim_kpi using (kpi_id);
 
+-- Of 8 hours logged in, 40 minutes at lunch and 8 for no reason; the one that flowed out pressed a key.
+insert into reports.rpt_reasons values
+('2026-03-02', 'flow_out_rate', 48, 'Flow-out rate', '溢出率', 'count', 'key', 1, 10, 0.1),
+('2026-03-02', 'away_rate', 190, 'Away rate', '离席率', 'seconds', null, 480, 28800, 0.0166667),
+('2026-03-02', 'away_rate', 190, 'Away rate', '离席率', 'seconds', 'lunch', 2400, 28800, 0.0833333),
+('2026-03-01', 'away_rate', 190, 'Away rate', '离席率', 'seconds', 'lunch', 60, 600, 0.1);
+
 -- Two half-hours with calls and one without between them; Shanghai is eight hours ahead.
 insert into marts.fct_queue_intervals values
 (md5('sales')::uuid, '2026-03-02 01:00+00', '2026-03-02', 3, 3, 0),

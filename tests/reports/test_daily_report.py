@@ -80,6 +80,18 @@ def test_the_busiest_queue_stands_first(settings: Settings) -> None:
     assert text.index("sales") < text.index("support")
 
 
+def test_reasons_stand_by_kpi_the_greatest_part_first(configure: Configure) -> None:
+    mail = report_on(configure(language="en"))
+    lines = [re.split(r"\s{2,}", line) for line in mail.text.split("== By reason ==")[1].splitlines()[2:5]]
+    assert lines == [
+        ["Flow-out rate", "key", "1", "10.0%"],
+        ["Away rate", "lunch", "40:00", "8.3%"],
+        ["Away rate", "–", "8:00", "1.7%"],
+    ]
+    assert "By reason" in shown(mail) and "40:00" in shown(mail)
+    assert "By reason" not in report_on(configure(language="en"), date(2026, 2, 23)).text
+
+
 def test_half_hours_without_calls_between_others_are_shown_as_zeros(configure: Configure) -> None:
     mail = report_on(configure(language="en"))
     assert row_of(mail, "09:00") == ["5", "4", "1", "0", "80.0%"]
@@ -253,7 +265,7 @@ def test_many_queues_stay_below_100_kb_and_none_is_forgotten(
     )
     mail = report_on(settings)
     assert len(mail.html.encode()) < 100_000
-    listed = mail.html.count("<bdi>")
+    listed = mail.html.count("<bdi>") - 3  # three are reasons
     left_out = re.search(r"(\d+) more queues", mail.text)
     assert listed + (int(left_out[1]) if left_out else 0) == queues + 2
 

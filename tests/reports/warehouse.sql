@@ -20,3 +20,7 @@ create table reports.rpt_daily (
     label_en text, label_zh text, unit text, direction text, value numeric, numerator numeric,
     denominator numeric, target numeric, status text, previous_day_value numeric, previous_week_value numeric
 );
+create table reports.rpt_reasons (
+    business_date date, kpi_id text, sort_order integer, label_en text, label_zh text, numerator_unit text,
+    reason text, numerator numeric, denominator numeric, value numeric
+);

@@ -54,6 +54,19 @@ class Queue:
 
 
 @dataclass(frozen=True)
+class Reason:
+    """A reason's part of a KPI of the centre: an amount in ``unit`` (seconds or count) and a share 0..1."""
+
+    kpi_id: str
+    label_en: str
+    label_zh: str
+    unit: str
+    reason: str | None
+    amount: Decimal
+    share: Decimal | None
+
+
+@dataclass(frozen=True)
 class HalfHour:
     """Visits that entered any queue in one half-hour; ``other`` is neither answered nor abandoned."""
 
@@ -128,6 +141,7 @@ class DailyReport:
     service_level: ServiceLevel
     kpis: tuple[Kpi, ...]
     queues: tuple[Queue, ...]
+    reasons: tuple[Reason, ...]
     half_hours: tuple[HalfHour, ...]
     rules: tuple[RuleResult, ...]
     notices: tuple[Notice, ...]
@@ -160,6 +174,9 @@ class DailyReport:
             "kpis": [_figures(kpi) for kpi in self.kpis],
             "queues": [
                 [queue.label, [_figures(kpi) for kpi in queue.kpis.values()]] for queue in self.queues
+            ],
+            "reasons": [
+                [reason.kpi_id, reason.reason, reason.amount, reason.share] for reason in self.reasons
             ],
             "half_hours": [[half.start_at, *_half_hour_figures(half)] for half in self.half_hours],
             "rules": [
@@ -223,6 +240,7 @@ def _read(
         service_level=official,
         kpis=tuple(kpi for unit, _, _, kpi in units if unit == "centre"),
         queues=_queues(units),
+        reasons=_reasons(connection, day),
         half_hours=_half_hours(connection, day, official.kpi_id, zone),
         rules=_rules(connection, run_id, day),
         notices=notices,
@@ -255,6 +273,22 @@ def _queues(units: list[tuple[str, str, str, Kpi]]) -> tuple[Queue, ...]:
         if unit == "queue":
             queues.setdefault(key, Queue(key, label, {})).kpis[kpi.kpi_id] = kpi
     return tuple(sorted(queues.values(), key=lambda queue: (-offered(queue), queue.label, queue.key)))
+
+
+def _reasons(connection: Connection[Any], day: date) -> tuple[Reason, ...]:
+    """The reasons of the day, KPIs in the catalogue's order, the greatest part first."""
+    with connection.cursor(row_factory=class_row(Reason)) as cursor:
+        return tuple(
+            cursor.execute(
+                """
+                select kpi_id, label_en, label_zh, numerator_unit as unit, reason, numerator as amount,
+                    value as share
+                from reports.rpt_reasons where business_date = %s
+                order by sort_order, numerator desc, reason
+                """,
+                (day,),
+            )
+        )
 
 
 def offered(queue: Queue) -> Decimal:

@@ -52,6 +52,10 @@ PHRASES: Final[dict[str, tuple[str, str]]] = {
     "no_figures": ("No figures for this day.", "当日无数据。"),
     "queues": ("By queue", "分队列"),
     "queue": ("Queue", "队列"),
+    "reasons": ("By reason", "分原因"),
+    "reason": ("Reason", "原因"),
+    "amount": ("Amount", "数值"),
+    "share": ("Share", "占比"),
     "queues_left_out": (
         "{count} more queues with {offered} offered calls are not listed; the marts hold them all.",
         "另有 {count} 个队列（排队量 {offered}）未列出，数据集市中有全部数据。",

@@ -20,7 +20,16 @@ from callhouse.reports.phrases import PHRASES, PRINCIPLES, WEEKDAYS
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-    from callhouse.reports.data import DailyReport, Definition, HalfHour, Kpi, Notice, Queue, RuleResult
+    from callhouse.reports.data import (
+        DailyReport,
+        Definition,
+        HalfHour,
+        Kpi,
+        Notice,
+        Queue,
+        Reason,
+        RuleResult,
+    )
 
 TEMPLATES = Path(__file__).parent / "templates"
 NONE = "–"
@@ -30,6 +39,7 @@ CARD_KPIS = ("offered", "service_level", "abandonment_rate", "asa")
 QUEUE_KPIS = ("offered", "answered", "abandonment_rate", "service_level", "asa", "aht")
 QUEUE_ROWS = 50  # keeps the mail under the 100 KB that mail programs show uncut
 RULE_ROWS = 20
+REASON_ROWS = 20
 
 Phrase = tuple[str, ...]
 """The same words in the report's languages, the first one leading."""
@@ -124,6 +134,7 @@ def view(report: DailyReport, language: str, restatement: Restatement | None = N
         )
         if left_out
         else None,
+        "reasons": [_reason_view(reason, language) for reason in report.reasons[:REASON_ROWS]],
         "half_hours": [_half_hour_view(half) for half in report.half_hours],
         "has_other": any(half.other for half in report.half_hours),
         "chart_alt": chart_alt(report.half_hours, language),
@@ -372,7 +383,7 @@ def _with_official(report: DailyReport, kpi_ids: tuple[str, ...]) -> list[str]:
     return [report.service_level.kpi_id if kpi_id == "service_level" else kpi_id for kpi_id in kpi_ids]
 
 
-def _label(kpi: Kpi | Definition, language: str) -> Phrase:
+def _label(kpi: Kpi | Definition | Reason, language: str) -> Phrase:
     return tuple(one_line(words) for words in chosen((kpi.label_en, kpi.label_zh), language))
 
 
@@ -387,6 +398,15 @@ def _queue_view(queue: Queue, columns: list[str]) -> dict[str, Any]:
             }
             for kpi in cells
         ],
+    }
+
+
+def _reason_view(reason: Reason, language: str) -> dict[str, Any]:
+    return {
+        "kpi": _label(reason, language),
+        "reason": one_line(reason.reason or "") or NONE,
+        "amount": number(reason.amount, reason.unit),
+        "share": number(reason.share, "ratio"),
     }
 
 
