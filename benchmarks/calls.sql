@@ -30,7 +30,8 @@ insert into marts.fct_queue_visits (
     visit_key, contact_key, source, business_date, interval_start_at, queue_key, agent_key, visit_number, entered_at,
     left_at, wait_seconds, outcome, offered_count, answered_count, abandoned_count, flowed_out_count,
     called_back_count, in_progress_count, blocked_count, answered_in_threshold_count, abandoned_in_threshold_count,
-    short_abandoned_count, talk_seconds, hold_seconds, after_call_seconds, answered_in_promise_count
+    short_abandoned_count, talk_seconds, hold_seconds, after_call_seconds, answered_in_promise_count,
+    transferred_in_count
 )
 select
     'calls:' || call_no || ':1', 'calls:' || call_no, 'calls', started::date,
@@ -38,7 +39,7 @@ select
     coalesce(answered, entered + make_interval(secs => wait)), wait, result, 1, (result = 'answered')::integer,
     (result = 'abandoned')::integer, 0, 0, 0, 0, (result = 'answered' and wait <= 20)::integer,
     (result = 'abandoned' and wait <= 20)::integer, (result = 'abandoned' and wait <= 5)::integer, talk, hold, wrap_up,
-    (result = 'answered' and wait <= 10)::integer
+    (result = 'answered' and wait <= 10)::integer, 0
 from raw.call_list;
 
 insert into marts.fct_agent_legs (
@@ -55,14 +56,17 @@ insert into marts.fct_queue_intervals (
     queue_key, interval_start_at, business_date, offered_count, answered_count, abandoned_count, flowed_out_count,
     called_back_count, in_progress_count, blocked_count, answered_in_threshold_count, abandoned_in_threshold_count,
     short_abandoned_count, wait_seconds, answered_wait_seconds, abandoned_wait_seconds, talk_seconds, hold_seconds,
-    after_call_seconds, answered_in_promise_count
+    after_call_seconds, answered_in_promise_count, wait_count, answered_wait_count, abandoned_wait_count,
+    longest_wait_seconds, held_count, transferred_in_count
 )
 select
     queue_key, interval_start_at, business_date, sum(offered_count), sum(answered_count), sum(abandoned_count), 0, 0,
     0, 0, sum(answered_in_threshold_count), sum(abandoned_in_threshold_count), sum(short_abandoned_count),
     sum(wait_seconds), coalesce(sum(wait_seconds) filter (where outcome = 'answered'), 0),
     coalesce(sum(wait_seconds) filter (where outcome = 'abandoned'), 0), sum(talk_seconds), sum(hold_seconds),
-    sum(after_call_seconds), sum(answered_in_promise_count)
+    sum(after_call_seconds), sum(answered_in_promise_count), count(wait_seconds),
+    count(wait_seconds) filter (where outcome = 'answered'), count(wait_seconds) filter (where outcome = 'abandoned'),
+    max(wait_seconds), count(*) filter (where hold_seconds > 0), 0
 from marts.fct_queue_visits
 group by queue_key, interval_start_at, business_date;
 
@@ -118,9 +122,13 @@ counts as (
     select
         agent_id as agent_key, date_bin('30 minutes', at, timestamptz '2000-01-01') as interval_start_at,
         count(*) filter (where what = 'offered') as offered, count(*) filter (where what = 'answered') as answered,
-        count(*) filter (where what = 'missed') as missed, count(*) filter (where what = 'handled') as handled
+        count(*) filter (where what = 'missed') as missed, count(*) filter (where what = 'handled') as handled,
+        count(*) filter (where what = 'handled' and hung_up_by = 'agent') as hung_up,
+        count(*) filter (where what = 'handled' and hung_up_by is not null) as told
     from (
-        select agent as agent_id, answered as offered_at, answered as answered_at, ended as ended_at, result as outcome
+        select
+            agent as agent_id, answered as offered_at, answered as answered_at, ended as ended_at, result as outcome,
+            hung_up_by
         from raw.call_list
         where result = 'answered'
     ) as legs
@@ -136,12 +144,14 @@ counts as (
 insert into marts.fct_agent_intervals (
     agent_key, interval_start_at, business_date, offered_count, answered_count, missed_count, handled_count,
     logged_in_seconds, available_seconds, ringing_seconds, talk_seconds, hold_seconds, after_call_seconds,
-    away_seconds, staffed_interval_seconds
+    away_seconds, staffed_interval_seconds, transferred_count, agent_hung_up_count, ending_known_count, consult_count,
+    conference_count
 )
 select
     agent_key, interval_start_at, {day}, coalesce(offered, 0), coalesce(answered, 0), coalesce(missed, 0),
     coalesce(handled, 0), null, null,
-    coalesce(ringing, 0), coalesce(talk, 0), 0, 0, coalesce(away, 0), 0
+    coalesce(ringing, 0), coalesce(talk, 0), 0, 0, coalesce(away, 0), 0,
+    0, coalesce(hung_up, 0), coalesce(told, 0), 0, 0
 from seconds
 full join counts using (agent_key, interval_start_at);
 

@@ -136,7 +136,7 @@ insert into marts.fct_queue_visits (
     entered_at, left_at, wait_seconds, outcome, outcome_reason, offered_count, answered_count,
     abandoned_count, flowed_out_count, called_back_count, in_progress_count, blocked_count,
     answered_in_threshold_count, abandoned_in_threshold_count, short_abandoned_count, talk_seconds,
-    hold_seconds, after_call_seconds, answered_in_promise_count
+    hold_seconds, after_call_seconds, answered_in_promise_count, transferred_in_count
 )
 select
     'pbx:' || call_id || ':' || visit_number, 'pbx:' || call_id, 'pbx', entered_at::date,
@@ -149,7 +149,8 @@ select
     (outcome = 'abandoned' and wait_seconds <= 5)::integer,
     case when ending is not null then coalesce(talk_seconds, 0) end,
     case when ending is not null then 0 end, case when ending is not null then 0 end,
-    (outcome = 'answered' and wait_seconds <= 10)::integer
+    (outcome = 'answered' and wait_seconds <= 10)::integer,
+    coalesce((lag(ending) over (partition by call_id order by visit_number) = 'BLINDTRANSFER')::integer, 0)
 from visits;
 
 insert into marts.fct_agent_legs (
@@ -175,7 +176,8 @@ insert into marts.fct_queue_intervals (
     queue_key, interval_start_at, business_date, offered_count, answered_count, abandoned_count,
     flowed_out_count, called_back_count, in_progress_count, blocked_count, answered_in_threshold_count,
     abandoned_in_threshold_count, short_abandoned_count, wait_seconds, answered_wait_seconds,
-    abandoned_wait_seconds, talk_seconds, hold_seconds, after_call_seconds, answered_in_promise_count
+    abandoned_wait_seconds, talk_seconds, hold_seconds, after_call_seconds, answered_in_promise_count, wait_count,
+    answered_wait_count, abandoned_wait_count, longest_wait_seconds, held_count, transferred_in_count
 )
 select
     queue_key, interval_start_at, business_date, sum(offered_count), sum(answered_count), sum(abandoned_count),
@@ -183,7 +185,10 @@ select
     sum(answered_in_threshold_count), sum(abandoned_in_threshold_count), sum(short_abandoned_count),
     coalesce(sum(wait_seconds), 0), coalesce(sum(wait_seconds) filter (where outcome = 'answered'), 0),
     coalesce(sum(wait_seconds) filter (where outcome = 'abandoned'), 0), coalesce(sum(talk_seconds), 0),
-    coalesce(sum(hold_seconds), 0), coalesce(sum(after_call_seconds), 0), sum(answered_in_promise_count)
+    coalesce(sum(hold_seconds), 0), coalesce(sum(after_call_seconds), 0), sum(answered_in_promise_count),
+    count(wait_seconds), count(wait_seconds) filter (where outcome = 'answered'),
+    count(wait_seconds) filter (where outcome = 'abandoned'), max(wait_seconds),
+    count(*) filter (where hold_seconds > 0), sum(transferred_in_count)
 from marts.fct_queue_visits
 group by queue_key, interval_start_at, business_date;
 
@@ -264,7 +269,10 @@ counts as (
     select
         agent_id as agent_key, date_bin('30 minutes', at, timestamptz '2000-01-01') as interval_start_at,
         count(*) filter (where what = 'offered') as offered, count(*) filter (where what = 'answered') as answered,
-        count(*) filter (where what = 'missed') as missed, count(*) filter (where what = 'handled') as handled
+        count(*) filter (where what = 'missed') as missed, count(*) filter (where what = 'handled') as handled,
+        count(*) filter (where what = 'handled' and transfer_kind is not null) as transferred,
+        count(*) filter (where what = 'handled' and hung_up_by = 'agent') as hung_up,
+        count(*) filter (where what = 'handled' and coalesce(hung_up_by, transfer_kind) is not null) as told
     from legs
     cross join lateral (
         values
@@ -278,7 +286,8 @@ counts as (
 insert into marts.fct_agent_intervals (
     agent_key, interval_start_at, business_date, offered_count, answered_count, missed_count, handled_count,
     logged_in_seconds, available_seconds, ringing_seconds, talk_seconds, hold_seconds, after_call_seconds,
-    away_seconds, staffed_interval_seconds
+    away_seconds, staffed_interval_seconds, transferred_count, agent_hung_up_count, ending_known_count, consult_count,
+    conference_count
 )
 select
     agent_key, interval_start_at, {day}, coalesce(offered, 0), coalesce(answered, 0), coalesce(missed, 0),
@@ -286,7 +295,8 @@ select
     coalesce(ringing, 0), coalesce(talk, 0), 0, 0, coalesce(away, 0),
     case when row_number() over (
         partition by interval_start_at, logged_in is not null order by agent_key
-    ) = 1 and logged_in is not null then 1800 else 0 end
+    ) = 1 and logged_in is not null then 1800 else 0 end,
+    coalesce(transferred, 0), coalesce(hung_up, 0), coalesce(told, 0), 0, 0
 from seconds
 full join counts using (agent_key, interval_start_at);
 

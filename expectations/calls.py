@@ -8,6 +8,7 @@ _MEASURES = (
     "offered_count", "answered_count", "abandoned_count", "flowed_out_count", "called_back_count",
     "in_progress_count", "blocked_count", "answered_in_threshold_count", "abandoned_in_threshold_count",
     "short_abandoned_count", "wait_seconds", "talk_seconds", "hold_seconds", "after_call_seconds",
+    "transferred_in_count",
 )  # fmt: skip
 
 # Grouping takes half the time of count(distinct), which sorts.

@@ -74,7 +74,7 @@ rule(
     "numerator_and_denominator_are_kept",
     Principle.REPORTABLE,
     "critical",
-    en="Every value comes with its numerator and, unless it is a count, its denominator.",
+    en="Every value comes with its numerator and, if it is a ratio or a mean, its denominator.",
     zh="每个指标值都保留分子，比率与均值还保留分母。",
     stage="build",
     subject="kpi_values",
@@ -82,7 +82,7 @@ rule(
     select kpi_values.period_start_date as business_date, count(*) as checked_count,
       count(*) filter (
         where kpi_values.numerator is null
-          or (kpi_values.denominator is null and dim_kpi.unit is distinct from 'count')
+          or (kpi_values.denominator is null and dim_kpi.is_ratio is distinct from false)
       ) as violation_count
     from build.kpi_values
     left join build.dim_kpi using (kpi_id)
@@ -207,30 +207,34 @@ rule(
     "days_are_the_sum_of_their_half_hours",
     Principle.ACCURATE,
     "critical",
-    en="An indicator's day is the sum of its half-hours, numerator and denominator each.",
-    zh="指标的日值等于各半小时之和（分子、分母分别相加）。",
+    en="An indicator's day is the sum of its half-hours, numerator and denominator each (or their longest).",
+    zh="指标的日值等于各半小时之和（分子、分母分别相加；最长值取最大）。",
     stage="build",
     subject="kpi_values",
     query="""
     with sums as (
       select period_start_date as business_date, kpi_id, unit_type, unit_key,
         coalesce(sum(numerator) filter (where period_type = 'day'), 0) as day_numerator,
-        coalesce(sum(numerator) filter (where period_type = 'half_hour'), 0) as half_hours_numerator,
+        coalesce(case
+          when kpi_id in (select kpi_id from build.dim_kpi where aggregate = 'max')
+            then max(numerator) filter (where period_type = 'half_hour')
+          else sum(numerator) filter (where period_type = 'half_hour')
+        end, 0) as half_hours_numerator,
         coalesce(sum(denominator) filter (where period_type = 'day'), 0) as day_denominator,
         coalesce(sum(denominator) filter (where period_type = 'half_hour'), 0) as half_hours_denominator
       from build.kpi_values
       where period_type in ('half_hour', 'day')
         and period_start_date = any(%(dates)s)
+        and unit_type <> 'agent'
         and kpi_id in (select kpi_id from build.kpi_values where period_type = 'half_hour')
       group by period_start_date, kpi_id, unit_type, unit_key
     )
     select sums.business_date, count(*) as checked_count,
       count(*) filter (
         where sums.day_numerator <> sums.half_hours_numerator
-          or (sums.day_denominator <> sums.half_hours_denominator and dim_kpi.unit is distinct from 'count')
+          or sums.day_denominator <> sums.half_hours_denominator
       ) as violation_count
     from sums
-    left join build.dim_kpi using (kpi_id)
     group by sums.business_date
     """,
     remedy="The two periods are built from different rows: both must come from fct_queue_intervals.",

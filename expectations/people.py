@@ -157,3 +157,16 @@ rule(
     kpis=("occupancy", "utilisation"),
     remedy="Log-offs are lost: see whether the telephone system restarts, or files are missing.",
 )
+
+rule(
+    "an_agents_endings_are_among_their_calls",
+    Principle.LOGICAL,
+    "critical",
+    en="The calls an agent transferred or hung up are among those whose ending is known, and these among the ended.",
+    zh="坐席转出与先挂的通话包含在结束方式已知的通话之内，后者包含在已结束的通话之内。",
+    stage="build",
+    subject="fct_agent_intervals",
+    violates="transferred_count + agent_hung_up_count > ending_known_count or ending_known_count > handled_count",
+    kpis=("transfer_rate", "agent_hung_up_rate"),
+    remedy="Legs were counted twice: see the counts in fct_agent_intervals.",
+)

@@ -3,7 +3,9 @@ select
     kpi_id,
     period_start_at
 from {{ ref('kpi_values') }}
-where period_type = 'half_hour'
+where
+    period_type = 'half_hour'
+    and kpi_id not in (select dim_kpi.kpi_id from {{ ref('dim_kpi') }} as dim_kpi where dim_kpi.aggregate = 'max')
 group by kpi_id, period_start_at
 having
     count(*) filter (where unit_type = 'queue') > 0

@@ -32,6 +32,9 @@ _KPIS = """\
 One row per KPI of `marts.kpi_values`. A KPI with a denominator is a ratio: a coarser period or unit is the
 ratio of the sums, never a mean of ratios, and a denominator of 0 gives NULL. T and S are the service-level
 and the short-abandon threshold of `config/centre.yml` in force on the day; exactly T or S seconds is within.
+
+Values come per half-hour, day and month of the centre; of each queue, where the fact knows queues; and per day and
+month of each agent, for what is marked so below.
 """
 
 _ATTRIBUTION = {
@@ -44,13 +47,17 @@ _ATTRIBUTION = {
 
 @dataclass(frozen=True)
 class Kpi:
-    """A metric with ``meta.kpi``: sums of ``numerator`` and ``denominator`` over the table ``fact``."""
+    """A metric with ``meta.kpi``: sums of ``numerator`` and ``denominator`` over the table ``fact``.
+
+    ``aggregate`` is how the numerator is made: ``sum``, or ``max`` for the longest.
+    """
 
     name: str
     label: str
     description: str
     fact: str
     numerator: str
+    aggregate: str
     denominator: str | None
     meta: dict[str, Any]
 
@@ -60,12 +67,16 @@ def kpis() -> list[Kpi]:
     known = yaml.safe_load((MODELS / "kpis" / "kpis.yml").read_text(encoding="utf-8"))
     metrics = {metric["name"]: metric for metric in known["metrics"]}
     measures = {
-        measure["name"]: (model["model"].split("'")[1], measure.get("expr", measure["name"]))
+        measure["name"]: (
+            model["model"].split("'")[1],
+            measure.get("expr", measure["name"]),
+            measure["agg"],
+        )
         for model in known["semantic_models"]
         for measure in model["measures"]
     }
 
-    def summed(metric: dict[str, Any]) -> tuple[str, str]:
+    def summed(metric: dict[str, Any]) -> tuple[str, str, str]:
         measure = metric["type_params"]["measure"]
         return measures[measure["name"] if isinstance(measure, dict) else measure]
 
@@ -76,10 +87,19 @@ def kpis() -> list[Kpi]:
             continue
         parameters = metric["type_params"]
         is_ratio = metric["type"] == "ratio"
-        fact, numerator = summed(metrics[parameters["numerator"]] if is_ratio else metric)
+        fact, numerator, aggregate = summed(metrics[parameters["numerator"]] if is_ratio else metric)
         denominator = summed(metrics[parameters["denominator"]])[1] if is_ratio else None
         found.append(
-            Kpi(metric["name"], metric["label"], metric["description"], fact, numerator, denominator, meta)
+            Kpi(
+                metric["name"],
+                metric["label"],
+                metric["description"],
+                fact,
+                numerator,
+                aggregate,
+                denominator,
+                meta,
+            )
         )
     return sorted(found, key=lambda kpi: kpi.meta["sort_order"])
 
@@ -100,10 +120,11 @@ def kpis_page() -> str:
     formulas = (
         (
             f"`{kpi.name}`",
-            f"`{kpi.numerator}`",
+            f"`{kpi.numerator}`" + (" (the longest)" if kpi.aggregate == "max" else ""),
             f"`{kpi.denominator}`" if kpi.denominator else "–",
             f"[`{kpi.fact}`](marts.md#{kpi.fact})",
             _ATTRIBUTION[kpi.meta["attribution"]],
+            "yes" if kpi.meta.get("by_agent") else "–",
             kpi.meta["class"],
             kpi.meta["owner"],
         )
@@ -115,7 +136,16 @@ def kpis_page() -> str:
             _table(("KPI", "No.", "name", "meaning", "unit", "better"), meanings),
             "## How they are computed\n",
             _table(
-                ("KPI", "numerator: sum of", "denominator: sum of", "fact", "counts on", "class", "owner"),
+                (
+                    "KPI",
+                    "numerator: sum of",
+                    "denominator: sum of",
+                    "fact",
+                    "counts on",
+                    "of agents",
+                    "class",
+                    "owner",
+                ),
                 formulas,
             ),
         )

@@ -34,9 +34,9 @@ where stream = 'calls';
 insert into build.dim_queue values ('q1', 'pbx', 'q1', 'Sales');
 insert into build.dim_agent values ('1001', '1001', 'One'), ('1002', '1002', 'Two');
 insert into build.dim_kpi values
-  ('offered', 2, 'Contacts offered', '排队量', 'count', 'none', 'customer', null, 'OFF', 'a', 1),
-  ('service_level_f3', 15, 'Service level', '服务水平', 'ratio', 'higher', 'customer', 'manager', 'F3', 'b', 2),
-  ('satisfaction', 69, 'Satisfaction', '客户满意度', 'ratio', 'higher', 'customer', 'quality', 'CSAT', 'c', 3);
+  ('offered', 2, 'Contacts offered', '排队量', 'count', 'none', 'customer', null, 'OFF', 'a', 1, false, 'sum'),
+  ('service_level_f3', 15, 'Service level', '服务水平', 'ratio', 'higher', 'customer', 'manager', 'F3', 'b', 2, true, 'sum'),
+  ('satisfaction', 69, 'Satisfaction', '客户满意度', 'ratio', 'higher', 'customer', 'quality', 'CSAT', 'c', 3, true, 'sum');
 
 -- On Monday one caller is answered, one abandons after 3 s, one leaves in the menu; on Tuesday two are answered.
 insert into build.fct_contacts
@@ -90,8 +90,8 @@ insert into build.fct_agent_states values
   ('1001', '2024-03-04 01:10Z', '2024-03-04 01:20Z', '2024-03-04', 'talk', false),
   ('1002', '2024-03-05 01:00Z', '2024-03-05 01:10Z', '2024-03-05', 'away', false);
 insert into build.fct_agent_intervals values
-  ('1001', '2024-03-04 01:00Z', '2024-03-04', 1200, 600, 0, 600, 0, 0, 0),
-  ('1002', '2024-03-05 01:00Z', '2024-03-05', 600, 0, 0, 0, 0, 0, 600);
+  ('1001', '2024-03-04 01:00Z', '2024-03-04', 1200, 600, 0, 600, 0, 0, 0, 1, 1, 0, 1),
+  ('1002', '2024-03-05 01:00Z', '2024-03-05', 600, 0, 0, 0, 0, 0, 600, 0, 0, 0, 0);
 
 insert into build.kpi_values
 select

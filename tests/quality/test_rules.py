@@ -195,6 +195,9 @@ PLANTED = {
     "half_hours_of_agents_are_half_hours": """
         update build.fct_agent_intervals set talk_seconds = talk_seconds + 1
         """,
+    "an_agents_endings_are_among_their_calls": """
+        update build.fct_agent_intervals set transferred_count = 1 where agent_hung_up_count = 1
+        """,
     "few_ends_of_states_are_worked_out": """
         update build.fct_agent_states set is_end_inferred = true where state = 'talk'
         """,

@@ -29,7 +29,7 @@ create table build.dim_queue (queue_key text, source text, queue_id text, queue_
 create table build.dim_agent (agent_key text, agent_id text, agent_name text);
 create table build.dim_kpi (
   kpi_id text, kpi_number integer, label_en text, label_zh text, unit text, direction text, class text,
-  owner text, definition text, definition_hash text, sort_order integer
+  owner text, definition text, definition_hash text, sort_order integer, is_ratio boolean, aggregate text
 );
 create table build.fct_contacts (
   contact_key text, source text, contact_id text, business_date date, started_at timestamptz,
@@ -41,7 +41,7 @@ create table build.fct_queue_visits (
   outcome text, offered_count integer, answered_count integer, abandoned_count integer,
   flowed_out_count integer, called_back_count integer, in_progress_count integer, blocked_count integer,
   answered_in_threshold_count integer, abandoned_in_threshold_count integer, short_abandoned_count integer,
-  talk_seconds integer, hold_seconds integer, after_call_seconds integer
+  talk_seconds integer, hold_seconds integer, after_call_seconds integer, transferred_in_count integer
 );
 create table build.fct_agent_legs (
   leg_key text, visit_key text, business_date date, agent_key text, outcome text, answered_at timestamptz,
@@ -52,7 +52,7 @@ create table build.fct_queue_intervals (
   answered_count bigint, abandoned_count bigint, flowed_out_count bigint, called_back_count bigint,
   in_progress_count bigint, blocked_count bigint, answered_in_threshold_count bigint,
   abandoned_in_threshold_count bigint, short_abandoned_count bigint, wait_seconds bigint,
-  talk_seconds bigint, hold_seconds bigint, after_call_seconds bigint
+  talk_seconds bigint, hold_seconds bigint, after_call_seconds bigint, transferred_in_count bigint
 );
 create table build.fct_surveys (
   survey_key text, contact_key text, business_date date, score numeric, max_score numeric,
@@ -73,7 +73,8 @@ create table build.fct_agent_states (
 create table build.fct_agent_intervals (
   agent_key text, interval_start_at timestamptz, business_date date, logged_in_seconds bigint,
   available_seconds bigint, ringing_seconds bigint, talk_seconds bigint, hold_seconds bigint,
-  after_call_seconds bigint, away_seconds bigint
+  after_call_seconds bigint, away_seconds bigint, handled_count bigint, ending_known_count bigint,
+  transferred_count bigint, agent_hung_up_count bigint
 );
 create table build.kpi_values (
   kpi_id text, period_type text, period_start_at timestamptz, period_start_date date, unit_type text,

@@ -17,15 +17,18 @@ from (
         '{{ kpi.definition | replace("'", "''") }}'::text,
         '{{ local_md5(kpi.semantic_model ~ kpi.numerator ~ '/' ~ kpi.denominator) }}'::text,
         {{ kpi.is_ratio }},
-        {{ kpi.meta.sort_order }}::integer
+        {{ kpi.meta.sort_order }}::integer,
+        '{{ kpi.aggregate }}'::text,
+        {{ kpi.meta.daily is not false }}
     ){{ ', ' if not loop.last }}
     {%- else %}
     (
         null::text, null::integer, null::text, null::text, null::text, null::text, null::text,
-        null::text, null::text, null::text, null::text, null::boolean, null::integer
+        null::text, null::text, null::text, null::text, null::boolean, null::integer, null::text,
+        null::boolean
     )
     {%- endfor %}
 ) as kpi (
     kpi_id, kpi_number, label_en, label_zh, unit, direction, class,
-    owner, attribution, definition, definition_hash, is_ratio, sort_order
+    owner, attribution, definition, definition_hash, is_ratio, sort_order, aggregate, is_in_daily_report
 )

@@ -21,7 +21,11 @@ counted as (
     union all
     {{ kpi_sums('attendance', ref('fct_attendance')) }}
     union all
-    {{ kpi_sums('agent_intervals', ref('fct_agent_intervals'), interval='interval_start_at') }}
+    {{
+        kpi_sums(
+            'agent_intervals', ref('fct_agent_intervals'), interval='interval_start_at', agent='agent_key'
+        )
+    }}
 ),
 
 {#- Every KPI has a row for the centre on every day of the run, also where nothing happened. -#}
@@ -38,7 +42,7 @@ expected as (
         run_dates.business_date as period_start_date,
         'centre'::text as unit_type,
         'centre'::text as unit_key,
-        0::numeric as numerator,
+        case when dim_kpi.is_ratio or dim_kpi.unit = 'count' then 0::numeric end as numerator,
         case when dim_kpi.is_ratio then 0::numeric end as denominator
     from run_dates
     cross join {{ ref('dim_kpi') }} as dim_kpi
@@ -59,7 +63,7 @@ days_and_half_hours as (
     )
 ),
 
-{#- A month is the sum of its days: those of this run, and the published ones for the rest. -#}
+{#- A month is the sum of its days, or the longest: those of this run and the published ones of the rest. -#}
 days_of_months as (
     select kpi_id, period_start_date, unit_type, unit_key, numerator, denominator
     from days_and_half_hours
@@ -77,16 +81,22 @@ days_of_months as (
 
 months as (
     select
-        kpi_id,
+        days_of_months.kpi_id,
         'month'::text as period_type,
         {{ local_midnight("date_trunc('month', period_start_date::timestamp)") }} as period_start_at,
         date_trunc('month', period_start_date::timestamp)::date as period_start_date,
         unit_type,
         unit_key,
-        sum(numerator) as numerator,
+        case when dim_kpi.aggregate = 'max' then max(numerator) else sum(numerator) end as numerator,
         sum(denominator) as denominator
     from days_of_months
-    group by kpi_id, date_trunc('month', period_start_date::timestamp), unit_type, unit_key
+    inner join {{ ref('dim_kpi') }} as dim_kpi on days_of_months.kpi_id = dim_kpi.kpi_id
+    group by
+        days_of_months.kpi_id,
+        dim_kpi.aggregate,
+        date_trunc('month', period_start_date::timestamp),
+        unit_type,
+        unit_key
 ),
 
 periods as (

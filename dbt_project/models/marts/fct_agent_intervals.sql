@@ -57,26 +57,36 @@ seconds as (
     group by agent_key, business_date, interval_start_at
 ),
 
-{#- An offer, its answer or its miss, and the end of a call: each in the half-hour it happened. -#}
+{#-
+  An offer, its answer or its miss, and the end of a call: each in the half-hour it happened. Of legs that no
+  customer waited for (consults, conferences) only the answer counts, by itself.
+-#}
 legs as (
     select
         agent_id as agent_key,
         outcome,
+        leg_kind,
         {{ half_hour('offered_at') }} as offered_interval_at,
         {{ half_hour('answered_at') }} as answered_interval_at,
         {{ half_hour('ended_at') }} as ended_interval_at,
-        count(*)::integer as leg_count
+        count(*)::integer as leg_count,
+        count(transfer_kind)::integer as transferred_count,
+        count(*) filter (where transfer_kind is null and hung_up_by = 'agent')::integer as agent_hung_up_count,
+        count(coalesce(transfer_kind, hung_up_by))::integer as ending_known_count
     from {{ ref('int_agent_legs') }}
     where agent_id is not null
-    group by agent_key, outcome, offered_interval_at, answered_interval_at, ended_interval_at
+    group by agent_key, outcome, leg_kind, offered_interval_at, answered_interval_at, ended_interval_at
 ),
 
 moments as (
     select
         legs.agent_key,
         moment.interval_start_at,
-        moment.what,
-        legs.leg_count
+        case legs.leg_kind when 'primary' then moment.what else legs.leg_kind end as what,
+        legs.leg_count,
+        legs.transferred_count,
+        legs.agent_hung_up_count,
+        legs.ending_known_count
     from legs
     cross join lateral (
         values
@@ -85,7 +95,10 @@ moments as (
         (case legs.outcome when 'answered' then 'answered' end, legs.answered_interval_at),
         (case legs.outcome when 'answered' then 'handled' end, legs.ended_interval_at)
     ) as moment (what, interval_start_at)
-    where moment.what is not null and moment.interval_start_at is not null
+    where
+        moment.what is not null
+        and moment.interval_start_at is not null
+        and (legs.leg_kind = 'primary' or moment.what = 'answered')
 ),
 
 counts as (
@@ -96,7 +109,12 @@ counts as (
         sum(leg_count) filter (where what = 'offered') as offered_count,
         sum(leg_count) filter (where what = 'answered') as answered_count,
         sum(leg_count) filter (where what = 'missed') as missed_count,
-        sum(leg_count) filter (where what = 'handled') as handled_count
+        sum(leg_count) filter (where what = 'handled') as handled_count,
+        sum(transferred_count) filter (where what = 'handled') as transferred_count,
+        sum(agent_hung_up_count) filter (where what = 'handled') as agent_hung_up_count,
+        sum(ending_known_count) filter (where what = 'handled') as ending_known_count,
+        sum(leg_count) filter (where what = 'consult') as consult_count,
+        sum(leg_count) filter (where what = 'conference') as conference_count
     from moments
     group by agent_key, interval_start_at
     having {{ in_run(local_date('interval_start_at')) }}
@@ -123,6 +141,11 @@ select
             partition by interval_start_at, seconds.is_log_in_known order by agent_key
         ) = 1 then 1800
         else 0
-    end::bigint as staffed_interval_seconds
+    end::bigint as staffed_interval_seconds,
+    coalesce(counts.transferred_count, 0) as transferred_count,
+    coalesce(counts.agent_hung_up_count, 0) as agent_hung_up_count,
+    coalesce(counts.ending_known_count, 0) as ending_known_count,
+    coalesce(counts.consult_count, 0) as consult_count,
+    coalesce(counts.conference_count, 0) as conference_count
 from seconds
 full join counts using (agent_key, interval_start_at, business_date)

@@ -22,6 +22,12 @@ select
     coalesce(sum(talk_seconds), 0) as talk_seconds,
     coalesce(sum(hold_seconds), 0) as hold_seconds,
     coalesce(sum(after_call_seconds), 0) as after_call_seconds,
-    sum(answered_in_promise_count) as answered_in_promise_count
+    sum(answered_in_promise_count) as answered_in_promise_count,
+    count(wait_seconds) filter (where outcome <> 'blocked') as wait_count,
+    count(wait_seconds) filter (where outcome = 'answered') as answered_wait_count,
+    count(wait_seconds) filter (where outcome = 'abandoned') as abandoned_wait_count,
+    max(wait_seconds)::bigint as longest_wait_seconds,
+    count(*) filter (where hold_seconds > 0) as held_count,
+    sum(transferred_in_count) as transferred_in_count
 from visits
 group by queue_key, interval_start_at, business_date

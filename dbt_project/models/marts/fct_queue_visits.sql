@@ -33,6 +33,16 @@ thresholds as (
         order by service_levels.queue_id asc nulls last, service_levels.valid_from desc
         limit 1
     ) as in_force
+),
+
+{#- The visits that an agent's transfer sent on to the next queue. -#}
+transferred as (
+    select distinct
+        source,
+        contact_id,
+        visit_number
+    from {{ ref('int_agent_legs') }}
+    where transfer_kind is not null and visit_number is not null
 )
 
 select
@@ -72,7 +82,13 @@ select
     {#- Where nothing is promised no call keeps it or breaks it. #}
     case when thresholds.promise_seconds is not null then (
         visits.outcome = 'answered' and coalesce(visits.wait_seconds <= thresholds.promise_seconds, false)
-    )::integer end as answered_in_promise_count
+    )::integer end as answered_in_promise_count,
+    (transferred.visit_number is not null and visits.outcome <> 'blocked')::integer as transferred_in_count
 from visits
 left join thresholds
     on visits.queue_id = thresholds.queue_id and visits.business_date = thresholds.business_date
+left join transferred
+    on
+        visits.source = transferred.source
+        and visits.contact_id = transferred.contact_id
+        and visits.visit_number = transferred.visit_number + 1

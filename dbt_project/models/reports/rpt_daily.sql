@@ -1,8 +1,8 @@
-{#- The daily report's figures: every KPI of the centre and its queues, with the day and the week before. -#}
+{#- The daily report's figures: its KPIs for the centre and the queues, with the day and the week before. -#}
 with days as (
     select *
     from {{ source('marts', 'kpi_values') }}
-    where period_type = 'day'
+    where period_type = 'day' and unit_type in ('centre', 'queue')
 )
 
 select
@@ -40,3 +40,4 @@ left join days as previous_week
         and days.unit_type = previous_week.unit_type
         and days.unit_key = previous_week.unit_key
         and days.period_start_date - 7 = previous_week.period_start_date
+where dim_kpi.is_in_daily_report is not false

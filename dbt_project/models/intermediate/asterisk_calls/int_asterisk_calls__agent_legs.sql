@@ -17,6 +17,6 @@ select
     null::text as hung_up_by,
     null::text as transfer_kind,
     null::text as transfer_target,
-    'primary'::text as leg_kind
+    case when direction in ('outbound', 'internal') then direction else 'primary' end as leg_kind
 from {{ ref('int_asterisk_calls__unqueued') }}
 where is_answered
