@@ -67,6 +67,9 @@ TEXTBOOK = calls(
 CCPULSE = calls(
     "ccpulse", (200, "answered", 10), (100, "answered", 60), (50, "abandoned", 3), (50, "abandoned", 60)
 )
+# A worst case of another product: 50 in time, 80 given up. And a magazine's: 136 of 170 in time.
+WORST = calls("worst", (50, "answered", 10), (80, "abandoned", 10))
+MAGAZINE = calls("magazine", (136, "answered", 20), (34, "answered", 21))
 # Two agents of a published table, whose total row was made of rounded means.
 TWO_AGENTS = [
     {"queue": "agents", "wait": 0, "result": "answered", **call}
@@ -89,6 +92,11 @@ QUEUE_LOG = f"""\
 {at("09:10:00")}|4.1|busy|Agent/4|CONNECT|0|4.11|0
 {at("09:55:00")}|4.1|busy|Agent/4|COMPLETEAGENT|0|2700|1
 {at("10:00:00")}|NONE|NONE|Agent/4|AGENTLOGOFF|SIP/4|3600
+{at("11:00:00")}|NONE|NONE|Agent/5|PAUSEALL|Lunch
+{at("12:00:00")}|NONE|NONE|Agent/5|UNPAUSEALL|
+{at("12:00:00")}|12.1|busy|NONE|ENTERQUEUE||1|1
+{at("12:00:30")}|12.1|busy|NONE|EXITWITHTIMEOUT|1|1|30
+{at("12:00:30")}|12.2|busy|NONE|FULL|
 """
 
 
@@ -100,7 +108,7 @@ def published(server: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> It
         cloned(server, name="oracles") as database,
         centre_in(folder, database, centre=centre, sources=SOURCES, reports={}) as settings,
     ):
-        write_calls(settings.data_dir / "calls.csv", TEXTBOOK + CCPULSE + TWO_AGENTS)
+        write_calls(settings.data_dir / "calls.csv", TEXTBOOK + CCPULSE + WORST + MAGAZINE + TWO_AGENTS)
         (settings.data_dir / "queue_log").write_text(QUEUE_LOG, encoding="utf-8")
         run_warehouse(settings, DAY)
         yield settings
@@ -139,6 +147,31 @@ def test_short_abandons_left_out_give_the_other_published_service_level(publishe
     assert round(100 * value(published, "service_level_f6", "calls:ccpulse"), 2) == 57.14
 
 
+def test_the_textbooks_abandons_as_rates_and_waits(published: Settings) -> None:
+    figures = {
+        kpi: round(value(published, kpi, "calls:textbook"), 4)
+        for kpi in (
+            "short_abandoned", "abandonment_rate_reached", "abandonment_rate_net", "connect_rate",
+            "longest_wait", "average_abandon_time",
+        )
+    }  # fmt: skip
+    assert figures == {
+        "short_abandoned": 10,
+        "abandonment_rate_reached": round(60 / 1060, 4),
+        "abandonment_rate_net": round(50 / 1050, 4),
+        "connect_rate": round(1000 / 1060, 4),
+        "longest_wait": 21,
+        "average_abandon_time": round((10 * 5 + 10 * 20 + 40 * 21) / 60, 4),
+    }
+
+
+def test_other_published_service_levels(published: Settings) -> None:
+    assert round(100 * value(published, "service_level_f3", "calls:worst"), 2) == 38.46
+    assert value(published, "service_level_f1", "calls:worst") == 1, "given up within T is served, by F1"
+    levels = {value(published, f"service_level_f{number}", "calls:magazine") for number in range(1, 7)}
+    assert levels == {0.8}, "where nobody gives up, all formulas agree"
+
+
 def test_a_total_is_made_of_sums_and_not_of_rounded_means(published: Settings) -> None:
     rows = query(
         published,
@@ -154,6 +187,9 @@ def test_a_total_is_made_of_sums_and_not_of_rounded_means(published: Settings) -
     assert round((talk + after_call) / 9, 2) == 255.67, "the table says 250"
     assert round(hold / 9, 2) == 19.67
     assert round(value(published, "aht", "calls:agents"), 2) == round((1911 + 177 + 390) / 9, 2)
+    assert round(value(published, "average_talk_time", "calls:agents"), 2) == 212.33
+    assert round(value(published, "average_after_call_time", "calls:agents"), 2) == 43.33
+    assert round(value(published, "average_hold_time", "calls:agents"), 2) == 19.67
 
 
 def test_o9_seconds_are_split_over_half_hours_and_the_call_counts_where_it_ends(published: Settings) -> None:
@@ -184,3 +220,44 @@ def test_o4b_an_hour_with_45_minutes_on_calls_is_an_occupancy_of_three_quarters(
         "staffed_seats": 1.0,
         "calls_per_hour": 1.0,
     }
+
+
+def test_an_agent_has_the_same_figures_as_a_centre_of_that_agent_alone(published: Settings) -> None:
+    agent = query(
+        published,
+        """
+        select kpi_id, value::float from marts.kpi_values
+        where unit_type = 'agent' and unit_key = '4' and period_type = 'day' and value is not null order by 1
+        """,
+    )
+    assert dict(agent) == {
+        "occupancy": 0.75, "utilisation": 1.0, "workload_efficiency": 0.75, "away_rate": 0.0,
+        "calls_per_hour": 1.0, "logged_in_time": 3600, "idle_time": 900, "total_talk_time": 2700,
+        "rings": 1, "average_ring_time": 0.0,
+        "missed_offers": 0, "agent_answer_rate": 1.0, "transfer_rate": 0.0, "agent_hung_up_rate": 1.0,
+        "consults": 0, "conferences": 0,
+    }  # fmt: skip
+
+
+def test_who_pauses_without_a_log_in_is_on_neither_side_of_the_away_rate(published: Settings) -> None:
+    # Agent 5 is paused for an hour, and nobody knows whether he was there; agent 4 was never away.
+    ((away, logged_in),) = query(
+        published,
+        """
+        select numerator::int, denominator::int from marts.kpi_values
+        where kpi_id = 'away_rate' and period_type = 'day' and unit_type = 'centre'
+        """,
+    )
+    assert (away, logged_in) == (0, 3600)
+    assert query(
+        published,
+        "select away_seconds, logged_in_seconds from marts.fct_agent_days where agent_key = '5'",
+    ) == [(3600, 0)]
+
+
+def test_reasons_are_parts_of_their_kpi(published: Settings) -> None:
+    reasons = "select kpi_id, reason, numerator::int, denominator::int, value::float from reports.rpt_reasons"
+    assert query(published, f"{reasons} order by 1, 2") == [
+        ("blocked_rate", "full", 1, 1773, 1 / 1773),
+        ("flow_out_rate", "timeout", 1, 1772, 1 / 1772),
+    ]

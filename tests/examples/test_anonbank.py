@@ -192,6 +192,9 @@ def test_januarys_service_levels_are_those_worked_out_by_hand(anonbank: Settings
     assert round(float(kpi(anonbank, "asa", "month", JANUARY)[2]), 2) == 35.03
     assert round(float(kpi(anonbank, "aht", "month", JANUARY)[2]), 2) == 183.45
     assert round(float(100 * kpi(anonbank, "abandonment_rate", "month", JANUARY)[2]), 2) == 10.28
+    assert round(float(100 * kpi(anonbank, "abandonment_rate_net", "month", JANUARY)[2]), 2) == 9.70
+    all_valid = kpi(anonbank, "inbound_contacts", "month", JANUARY)[0]
+    assert round(float(100 * kpi(anonbank, "abandoned", "month", JANUARY)[0] / all_valid), 2) == 9.89
 
 
 def test_every_days_figures_are_those_counted_from_the_file(
