@@ -33,8 +33,8 @@ One row per KPI of `marts.kpi_values`. A KPI with a denominator is a ratio: a co
 ratio of the sums, never a mean of ratios, and a denominator of 0 gives NULL. T and S are the service-level
 and the short-abandon threshold of `config/centre.yml` in force on the day; exactly T or S seconds is within.
 
-Values come per half-hour, day and month of the centre; of each queue, where the fact knows queues; and per day and
-month of each agent, for what is marked so below.
+Values come per half-hour, day and month of the centre; of each queue, where the fact knows queues; and per
+day and month of each agent, for what is marked so below.
 """
 
 _ATTRIBUTION = {
