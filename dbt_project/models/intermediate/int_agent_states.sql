@@ -23,7 +23,9 @@ covered as (
     select
         *,
         row_number() over (
-            order by agent_id asc, state asc, started_at asc, ended_at desc, source asc, reason asc
+            order by
+                agent_id asc, state asc, started_at asc, ended_at desc, source asc, reason asc,
+                is_end_inferred asc
         )::integer as span_number,
         max(ended_at) over (
             partition by agent_id, state

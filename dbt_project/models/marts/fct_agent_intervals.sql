@@ -71,7 +71,9 @@ legs as (
         {{ half_hour('ended_at') }} as ended_interval_at,
         count(*)::integer as leg_count,
         count(transfer_kind)::integer as transferred_count,
-        count(*) filter (where transfer_kind is null and hung_up_by = 'agent')::integer as agent_hung_up_count,
+        count(*) filter (
+            where transfer_kind is null and hung_up_by = 'agent'
+        )::integer as agent_hung_up_count,
         count(coalesce(transfer_kind, hung_up_by))::integer as ending_known_count
     from {{ ref('int_agent_legs') }}
     where agent_id is not null
