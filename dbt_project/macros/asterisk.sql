@@ -3,7 +3,7 @@
 {# A column of a raw table, NULL where its files never had it. #}
 {% macro raw_text(stream, name) -%}
     {%- set names = adapter.get_columns_in_relation(stream.relation) | map(attribute='name') | list -%}
-    {{ 'nullif(' ~ adapter.quote(name) ~ ", '')" if name in names else 'null::text' }}
+    {{ 'nullif(' ~ quoted(name) ~ ", '')" if name in names else 'null::text' }}
 {%- endmacro %}
 
 {#

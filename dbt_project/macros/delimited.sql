@@ -158,6 +158,11 @@
     {%- endif -%}
 {%- endmacro %}
 
+{# A column's name in SQL, whatever characters it has. #}
+{% macro quoted(name) -%}
+    {{ adapter.quote(name | replace('"', '""')) }}
+{%- endmacro %}
+
 {# A text without the blanks around it: tab, line end and the blanks of web pages and Chinese text among them. #}
 {% macro trimmed(text) -%}
     btrim({{ text }}, U&' \0009\000A\000D\00A0\202F\3000\FEFF')
@@ -231,7 +236,7 @@
         source,
         stream,
         {% if key -%}
-        concat_ws('|', {% for column in key %}(_raw_row).{{ adapter.quote(column) }}{{ ', ' if not loop.last }}{% endfor %})
+        concat_ws('|', {% for column in key %}(_raw_row).{{ quoted(column) }}{{ ', ' if not loop.last }}{% endfor %})
         {%- elif 'call_id' in definition.fields and 'call_id' not in map or 'survey_id' in definition.fields and 'survey_id' not in map -%}
         record_hash::text
         {%- else -%}
@@ -293,7 +298,7 @@
                     '{{ stream.source }}'::text as source,
                     '{{ stream.stream }}'::text as stream,
                     hashtextextended(concat_ws(e'\x1f'
-                        {%- for column in raw_columns %}, coalesce({{ adapter.quote(column) }}, e'\x1e'){% endfor %}), 0) as record_hash,
+                        {%- for column in raw_columns %}, coalesce({{ quoted(column) }}, e'\x1e'){% endfor %}), 0) as record_hash,
                     _raw_row._load_id,
                     _raw_row._line,
                     _raw_row
@@ -303,7 +308,7 @@
                     ({{ value.sql }})::text as _text_{{ name }},
                     ({{ value.sql }})::{{ delimited_type(field.type) }} as _text_{{ name }}_typed
                     {%- else %},
-                    {{ delimited_text(field.type, adapter.quote(value) if value in raw_columns else value, stream) }} as _text_{{ name }}
+                    {{ delimited_text(field.type, quoted(value) if value in raw_columns else value, stream) }} as _text_{{ name }}
                     {%- endif %}
                     {%- endfor %}
                 from {{ stream.relation }} as _raw_row

@@ -130,14 +130,14 @@ def test_a_duration_is_the_seconds_it_says(server: Warehouse, text: str, expecte
 CALLS: dict[str, Any] = {
     "files": ["calls.csv"],
     "record": "call",
-    "columns": ["no", "day", "began", "entered", "agent", "talk", "result", "solved"],
+    "columns": ["no", "day", "began", "entered", "agent", 'Talk "s"', "result", "solved"],
     "map": {
         "call_id": "no",
         "business_date": "day",
         "started_at": "began",
         "queue_entered_at": "entered",
         "agent_id": "agent",
-        "talk_seconds": "talk",
+        "talk_seconds": 'Talk "s"',
         "outcome": "result",
         "is_resolved": "solved",
     },
