@@ -289,8 +289,9 @@ def test_killed_inside_a_transaction_nothing_of_it_is_left(
         seed = random.randrange(2**32)
         print(f"seed {seed}")
         inside = sorted(random.Random(seed).sample(inside, kills))
-    # A load that is done is not done again, so every kill has a warehouse to itself; else one has them all.
-    for number, chain in enumerate([[one] for one in inside] if step == "load" else [inside]):
+    # What is loaded or staged is not done again: a kill there has a warehouse to itself, others share one.
+    alone = step in ("load", "stage")
+    for number, chain in enumerate([[one] for one in inside] if alone else [inside]):
         with copy_of_news(str(number)) as job, somebody_else(server) as other, reader(the_warehouse(server)):
             for _, run in job.steps[: STEPS.index(step)]:
                 run()
