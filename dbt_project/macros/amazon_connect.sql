@@ -25,3 +25,12 @@
 {% macro amazon_connect_is_outbound(method) -%}
     {{ method }} in ('OUTBOUND', 'EXTERNAL_OUTBOUND', 'AGENT_REPLY', 'FLOW', 'CAMPAIGN_PREVIEW')
 {%- endmacro %}
+
+{# When the agent who answered left the customer: talk and hold are over, whatever comes after. #}
+{% macro amazon_connect_agent_left() -%}
+    case when answered_at is not null then coalesce(
+        after_call_started_at,
+        answered_at + make_interval(secs => coalesce(talk_seconds, 0) + coalesce(hold_seconds, 0)),
+        disconnected_at
+    ) end
+{%- endmacro %}

@@ -48,11 +48,7 @@ records as (
 timed as (
     select
         *,
-        case when answered_at is not null then coalesce(
-            after_call_started_at,
-            answered_at + make_interval(secs => coalesce(talk_seconds, 0) + coalesce(hold_seconds, 0)),
-            disconnected_at
-        ) end as agent_left_at
+        {{ amazon_connect_agent_left() }} as agent_left_at
     from records
     where
         coalesce(initiation_method, '') <> 'DISCONNECT'

@@ -9,13 +9,20 @@
                 select distinct source, contact_chain_id from changed
             ),
             members as (
-                select business_date, answered_at, initiated_at, coalesce(dequeued_at, disconnected_at) as left_at from changed
+                select
+                    business_date,
+                    answered_at,
+                    initiated_at,
+                    coalesce(dequeued_at, disconnected_at) as left_at,
+                    " ~ amazon_connect_agent_left() ~ " as agent_left_at
+                from changed
                 union
                 select
                     record.business_date,
                     record.answered_at,
                     record.initiated_at,
-                    coalesce(record.dequeued_at, record.disconnected_at)
+                    coalesce(record.dequeued_at, record.disconnected_at),
+                    " ~ amazon_connect_agent_left() ~ "
                 from staging.stg_amazon_connect__contact_records as record
                 inner join chains on record.source = chains.source and record.record_key = chains.contact_chain_id
                 union
@@ -23,7 +30,8 @@
                     record.business_date,
                     record.answered_at,
                     record.initiated_at,
-                    coalesce(record.dequeued_at, record.disconnected_at)
+                    coalesce(record.dequeued_at, record.disconnected_at),
+                    " ~ amazon_connect_agent_left() ~ "
                 from staging.stg_amazon_connect__contact_records as record
                 inner join chains
                     on record.source = chains.source and record.initial_contact_id = chains.contact_chain_id
@@ -33,6 +41,8 @@
             select (answered_at at time zone '" ~ var('time_zone') ~ "')::date from members
             union
             select (initiated_at at time zone '" ~ var('time_zone') ~ "')::date from members
+            union
+            select " ~ local_date('agent_left_at') ~ " from members where agent_left_at is not null
             union
             select touched::date
             from members
@@ -45,7 +55,7 @@
 }}
 {#- A contact record comes at least once, late and corrected: per ContactId the newest LastUpdateTimestamp
     counts. It touches the dates of its whole chain: what became of a call is told by the records after it. While it
-    waits it may be offered, and missed, on the next date. -#}
+    waits it may be offered, and missed, on the next date, and an agent who answered may leave it on the next one. -#}
 with documents as (
     {{ documents_of('amazon_connect', 'contact_records') }}
 ),
