@@ -1,8 +1,8 @@
 {#-
   Every span of time in which FreeSWITCH says an agent was in a state; spans overlap freely. A status lasts until
   the agent's next one; where none follows by the end of the next day, until local midnight, or the end of the
-  data when that is earlier. On a break an agent is logged in too. Of a hold only its length is
-  known: it stands at the end of the talk.
+  data when that is earlier: the newest instant that statuses, or on its date channels, tell of. On a break an agent
+  is logged in too. Of a hold only its length is known: it stands at the end of the talk.
 -#}
 with changes as (
     select
@@ -26,6 +26,17 @@ data_ends as (
     group by source
 ),
 
+{#- Of its own date alone, for on it its news is felt. -#}
+calls_end as (
+    select
+        source,
+        {{ local_date('ended_at') }} as told_date,
+        max(ended_at) as ends_at
+    from {{ ref('stg_freeswitch__calls') }}
+    where {{ near_run('business_date') }}
+    group by source, {{ local_date('ended_at') }}
+),
+
 statuses as (
     select
         followed.source,
@@ -35,7 +46,10 @@ statuses as (
         followed.is_end_inferred,
         case
             when followed.is_end_inferred
-                then least({{ local_midnight('followed.changed_date + 1') }}, data_ends.ends_at)
+                then least(
+                    {{ local_midnight('followed.changed_date + 1') }},
+                    greatest(data_ends.ends_at, calls_end.ends_at)
+                )
             else followed.next_at
         end as ended_at
     from (
@@ -47,6 +61,8 @@ statuses as (
         from changes
     ) as followed
     inner join data_ends on followed.source = data_ends.source
+    left join calls_end
+        on followed.source = calls_end.source and followed.changed_date = calls_end.told_date
     where followed.status <> 'Logged Out'
 ),
 
@@ -58,26 +74,17 @@ spans as (
     from statuses
     where status not like 'Available%'
     union all
+    {#- Whoever took the call, or nobody: a telephone rang until it was answered or its channel ended. #}
     select
         source,
         agent_id,
         'ringing' as state,
         null as reason,
-        offered_at as started_at,
-        talk_from as ended_at,
+        started_at,
+        coalesce(answered_at, ended_at) as ended_at,
         false as is_end_inferred
-    from {{ ref('int_freeswitch__queue_visits') }}
-    where agent_call_id is not null
-    union all
-    select
-        source,
-        agent_id,
-        'ringing' as state,
-        null as reason,
-        offered_at as started_at,
-        ended_at,
-        false as is_end_inferred
-    from {{ ref('int_freeswitch__missed_offers') }}
+    from {{ ref('stg_freeswitch__calls') }}
+    where {{ near_run('business_date') }} and side = 'agent' and coalesce(agent_type, '') <> 'uuid-standby'
     union all
     select
         source,
