@@ -10,29 +10,39 @@ with documents as (
     {{ documents_of('genesys_cloud', 'conversations') }}
 ),
 
+{#- An answer is large: it is read once, and does not go along with each of its conversations. -#}
+answers as (
+    select * from documents
+    offset 0
+),
+
 conversations as (
     select
-        documents.*,
+        answers.source,
+        answers.stream,
+        answers.doc is null as is_broken,
+        case when answers.doc is null then answers.document end as document,
         found.conversation,
-        found.position
-    from documents
+        found.position,
+        answers._load_id,
+        answers._line
+    from answers
     left join lateral jsonb_array_elements(
         case
-            when jsonb_typeof(documents.doc -> 'conversations') = 'array'
-                then documents.doc -> 'conversations'
-            when {{ genesys_cloud_is_empty('documents.doc') }} then '[]'
-            else jsonb_build_array(documents.doc)
+            when jsonb_typeof(answers.doc -> 'conversations') = 'array' then answers.doc -> 'conversations'
+            when {{ genesys_cloud_is_empty('answers.doc') }} then '[]'
+            else jsonb_build_array(answers.doc)
         end
-    ) with ordinality as found (conversation, position) on documents.doc is not null
-    where documents.doc is null or found.conversation is not null
+    ) with ordinality as found (conversation, position) on answers.doc is not null
+    where answers.doc is null or found.conversation is not null
 ),
 
 read as (
     select
         source,
         stream,
+        is_broken,
         document,
-        doc,
         conversation,
         position,
         _load_id,
@@ -53,7 +63,7 @@ judged as (
     select
         *,
         case
-            when doc is null then 'not JSON'
+            when is_broken then 'not JSON'
             when coalesce(conversation_id, '') = '' then 'conversationId: missing'
             when started_at is null then 'conversationStart: not a time'
             when started_at < '1990-01-01' then 'conversationStart: before 1990, the clock was not set'

@@ -23,18 +23,29 @@ with documents as (
     {{ documents_of('genesys_cloud', 'user_details') }}
 ),
 
+{#- An answer is large: it is read once, and does not go along with each of its users. -#}
+answers as (
+    select * from documents
+    offset 0
+),
+
 users as (
     select
-        documents.*,
-        found.detail
-    from documents
+        answers.source,
+        answers.stream,
+        answers.doc is null as is_broken,
+        case when answers.doc is null then answers.document end as document,
+        found.detail,
+        answers._load_id,
+        answers._line
+    from answers
     left join lateral jsonb_array_elements(
         case
-            when jsonb_typeof(documents.doc -> 'userDetails') = 'array' then documents.doc -> 'userDetails'
-            when {{ genesys_cloud_is_empty('documents.doc') }} then '[]'
-            else jsonb_build_array(documents.doc)
+            when jsonb_typeof(answers.doc -> 'userDetails') = 'array' then answers.doc -> 'userDetails'
+            when {{ genesys_cloud_is_empty('answers.doc') }} then '[]'
+            else jsonb_build_array(answers.doc)
         end
-    ) as found (detail) on documents.doc is not null
+    ) as found (detail) on answers.doc is not null
 ),
 
 spans as (
@@ -57,7 +68,7 @@ spans as (
         null::text as kind,
         null::jsonb as span
     from users
-    where doc is null
+    where is_broken
 ),
 
 read as (
@@ -75,7 +86,7 @@ judged as (
     select
         *,
         case
-            when doc is null then 'not JSON'
+            when is_broken then 'not JSON'
             when coalesce(user_id, '') = '' then 'userId: missing'
             when started_at is null then 'startTime: not a time'
             when started_at < '1990-01-01' then 'startTime: before 1990, the clock was not set'
