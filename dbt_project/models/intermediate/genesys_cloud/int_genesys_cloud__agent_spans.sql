@@ -2,7 +2,8 @@
   Every span of time in which Genesys Cloud says an agent was in a state; spans overlap freely. Any presence but
   OFFLINE is being logged in; whoever is neither AVAILABLE nor ON_QUEUE is away, as is a routing status of
   NOT_RESPONDING, and OFF_QUEUE while logged in. Of calls the conversations tell second by second; COMMUNICATING is
-  a call outside the queues. An open span lasts until local midnight, or the end of the data when that is earlier.
+  a call outside the queues. An open span lasts until local midnight, or the end of the data when that is earlier: the
+  newest instant that users, or on its date conversations, tell of.
 -#}
 with states as (
     select
@@ -29,6 +30,22 @@ data_ends as (
     group by source
 ),
 
+{#- Of its own dates alone, for on these its news is felt. -#}
+conversations_end as (
+    select
+        source,
+        {{ local_date('told_at') }} as told_date,
+        max(told_at) as ends_at
+    from (
+        select
+            source,
+            unnest(array[started_at, ended_at]) as told_at
+        from {{ ref('int_genesys_cloud__segments') }}
+    ) as instants
+    where told_at is not null
+    group by source, {{ local_date('told_at') }}
+),
+
 bounded as (
     select
         states.source,
@@ -39,12 +56,15 @@ bounded as (
         coalesce(
             states.ended_at,
             least(
-                {{ local_midnight('states.started_date + 1') }}, data_ends.ends_at
+                {{ local_midnight('states.started_date + 1') }},
+                greatest(data_ends.ends_at, conversations_end.ends_at)
             )
         ) as ended_at,
         states.ended_at is null as is_end_inferred
     from states
     inner join data_ends on states.source = data_ends.source
+    left join conversations_end
+        on states.source = conversations_end.source and states.started_date = conversations_end.told_date
 ),
 
 presences as (
@@ -72,10 +92,17 @@ segments as (
         end as state,
         null as reason,
         segments.started_at,
-        coalesce(segments.ended_at, least(segments.midnight_at, data_ends.ends_at)) as ended_at,
+        coalesce(
+            segments.ended_at,
+            least(segments.midnight_at, greatest(data_ends.ends_at, conversations_end.ends_at))
+        ) as ended_at,
         segments.ended_at is null as is_end_inferred
     from {{ ref('int_genesys_cloud__segments') }} as segments
     left join data_ends on segments.source = data_ends.source
+    left join conversations_end
+        on
+            segments.source = conversations_end.source
+            and {{ local_date('segments.started_at') }} = conversations_end.told_date
     where segments.purpose in ('agent', 'user')
 ),
 
