@@ -39,6 +39,7 @@ ASKED = {
     "pbx": {
         "kind": "genesys_cloud",
         "connection": "genesys",
+        "look_back_days": 0,
         "streams": {"conversations": {}, "user_details": {}},
     }
 }
@@ -854,3 +855,10 @@ def _forget_what_genesys_does_not_tell(truth: Path) -> None:
         writer = csv.DictWriter(file, rows[0])
         writer.writeheader()
         writer.writerows(row | {"outcome_reason": ""} for row in rows)
+
+
+@pytest.mark.parametrize("days", [-1, 32, True, "two"])
+def test_looking_back_is_a_number_of_days(days: object) -> None:
+    options = {"connection": "genesys", "look_back_days": days, "streams": {"conversations": {}}}
+    with pytest.raises(ConfigError, match="look_back_days"):
+        streams_of(Source("pbx", "genesys_cloud", "", "UTC", options))

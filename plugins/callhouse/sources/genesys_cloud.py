@@ -6,6 +6,7 @@
     POST /api/v2/analytics/users/details/query ─────────┴▶ the answers' bodies, page after page, unchanged
 
     connection: genesys              # Airflow connection; without it the streams are files
+    look_back_days: 1                # days before the window that are asked for again
     streams:                         # either or both
       conversations: {}              # or files: ["genesys/conversations*.json"]
       user_details: {}
@@ -17,7 +18,8 @@ and Analytics > User Detail > View) and, where it is not the host with ``login``
 
 Traps: a token ends in the middle of a query (401): one new token per request. 429 says in ``Retry-After``
 how long to wait. An answer that is cut short, is no JSON or fails with 5xx is asked for again, its page
-alone. What is not over yet is told without its end, and again, complete, by a later query.
+alone. What is not over yet is told without its end, and complete only by a later query of the day on which it
+began, for a query finds nothing that began before its interval: so earlier days are asked for again.
 """
 
 from __future__ import annotations
@@ -65,6 +67,8 @@ TIMEOUT = 60  # seconds without a byte
 ATTEMPTS = 5
 MAX_WAIT = 300  # seconds that one 429 may ask for
 MAX_WAITS = 10
+LOOK_BACK_DAYS = 1
+MAX_LOOK_BACK_DAYS = 31  # staging looks no further for what a conversation's later days change
 _ONE_DAY = datetime.timedelta(days=1)
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -76,7 +80,7 @@ def streams(source: Source) -> dict[str, Stream]:
         ConfigError: an option is missing, unknown or has a value that cannot be used.
     """
     where = f"config/sources.yml, {source.name}"
-    kinds.check_options(source.options, ("streams", "connection"), where)
+    kinds.check_options(source.options, ("streams", "connection", "look_back_days"), where)
     kinds.check_options(source.streams, QUERIES, f"{where}.streams")
     if not source.streams:
         raise ConfigError("no `streams`", where=where, do=f"declare one or both of {', '.join(QUERIES)}")
@@ -84,6 +88,17 @@ def streams(source: Source) -> dict[str, Stream]:
     if connection is not None and not (isinstance(connection, str) and connection):
         raise ConfigError(
             f"`connection: {connection!r}` names none", where=where, do="name an Airflow connection"
+        )
+    look_back = _look_back_days(source)
+    if (
+        isinstance(look_back, bool)
+        or not isinstance(look_back, int)
+        or not 0 <= look_back <= MAX_LOOK_BACK_DAYS
+    ):
+        raise ConfigError(
+            f"`look_back_days: {look_back!r}` is no number of days",
+            where=where,
+            do=f"give a whole number from 0 to {MAX_LOOK_BACK_DAYS}",
         )
     return {
         name: kinds.document_stream(source, name, objects=_objects(name), needs_files=connection is None)
@@ -96,8 +111,13 @@ def _objects(stream: str) -> list[str]:
     return [*OBJECTS[stream], answer, *(f"{answer}.{each}" for each in OBJECTS[stream])]
 
 
+def _look_back_days(source: Source) -> Any:
+    return source.options.get("look_back_days", LOOK_BACK_DAYS)
+
+
 def pull(source: Source, stream: Stream, window: Window) -> Iterator[Delivery] | None:
-    """What Genesys Cloud says of each date of the window; None for a source of files.
+    """What Genesys Cloud says of each date of the window, and of those before on which something may have
+    begun that went on; None for a source of files.
 
     Raises:
         ConfigError: the connection is missing or wrong.
@@ -110,6 +130,7 @@ def pull(source: Source, stream: Stream, window: Window) -> Iterator[Delivery] |
 
 def _answers(source: Source, stream: Stream, window: Window) -> Iterator[Delivery]:
     first, last = window
+    first -= _look_back_days(source) * _ONE_DAY
     zone = ZoneInfo(source.time_zone)
     with _open(str(source.options["connection"]), stream.where) as api:
         for number in range((last - first).days + 1):
