@@ -40,14 +40,13 @@ LAST = date(2029, 12, 31)  # what every run asks for: a date without a record
 # The column by which a row of a mart is known to be a telling's.
 KEYS = {
     "fct_contacts": "contact_key", "fct_queue_visits": "contact_key", "fct_agent_legs": "contact_key",
-    "fct_queue_intervals": "queue_key", "fct_agent_days": "agent_key",
-}  # fmt: skip
-_ALL_KEYS = KEYS | {
+    "fct_queue_intervals": "queue_key", "fct_agent_days": "agent_key", "fct_agent_intervals": "agent_key",
     "fct_agent_states": "agent_key",
-    "fct_agent_intervals": "agent_key",
-    "kpi_values": "unit_key",
-}
-# A half-hour in which anybody is there counts once for the centre, on one of its agents: on a twin's, or not.
+}  # fmt: skip
+_ALL_KEYS = KEYS | {"kpi_values": "unit_key"}
+# They hold what agents do all day, which a system without log-ins does not know.
+_OF_LOG_INS = ("fct_agent_intervals", "fct_agent_states")
+# A half-hour in which anybody is there counts once for the centre, on one agent of all sources.
 _SHARED = "staffed_interval_seconds"
 _TELLING = re.compile(r"(\w+)[:-]e(\d+)[cqa]\d+(?![^:])")
 
@@ -81,12 +80,8 @@ class Centre:
                 step()
         assert not job.failed_sources, job.failed_sources
 
-    def deliver(self, others: dict[str, list[Path]] | None = None) -> None:
-        """Write the files of each run and run; what one run has read is no longer there for the next.
-
-        Args:
-            others: files for the first run that no telling wrote, by raw table.
-        """
+    def deliver(self) -> None:
+        """Write the files of each run and run; what one run has read is no longer there for the next."""
         files: dict[tuple[int, str, str, int], list[Record]] = defaultdict(list)
         for telling in self.tellings:
             for delivered in deliveries(telling):
@@ -94,11 +89,6 @@ class Centre:
                 files[place].append(delivered.record)
         for run in range(RUNS):
             self.clear()
-            for table, paths in (others or {}).items() if run == 0 else ():
-                for path in paths:
-                    copy = self.settings.data_dir / table / path.name
-                    copy.parent.mkdir(parents=True, exist_ok=True)
-                    copy.write_bytes(path.read_bytes())
             for (of_run, source, table, part), found in files.items():
                 if of_run == run:
                     self.write(source, table, f"{run}-{part}", found, run + part)
@@ -147,10 +137,11 @@ class Centre:
     def differences(self, telling: Telling) -> list[str]:
         """Where the marts and the telling's truth part, in words, with the story to tell again."""
         scene, dialect = telling.scene(), telling.dialect
-        true = truth(scene, dialect.calls_of(scene), dialect.tells_shifts)
+        true = truth(scene, dialect.calls_of(scene), dialect.knowledge, dialect.tells_shifts)
         found = [
             part
             for mart in KEYS
+            if dialect.tells_shifts or mart not in _OF_LOG_INS
             for part in differences(mart, true[mart], self._published[mart][_place(telling)], dialect)
         ]
         return self._explained(telling, found)
@@ -227,7 +218,7 @@ def differences(
         return tuple("" if is_silent(name) else keyed(name, row[name], source) for name in COLUMNS[mart])
 
     def is_silent(name: str) -> bool:
-        return name in dialect.silent or f"{mart}.{name}" in dialect.silent
+        return name == _SHARED or name in dialect.silent or f"{mart}.{name}" in dialect.silent
 
     def keyed(name: str, value: str, source: str) -> str:
         """A value of the truth, with the source's keys in place of natural ids."""

@@ -19,14 +19,12 @@ from hypothesis import HealthCheck, Phase
 from hypothesis import strategies as st
 
 from callhouse.postgres import Warehouse
-from callhouse.simulate import Plan, simulate
-from callhouse.simulate.plan import SYSTEMS
 
 from ..conftest import centre_in, cloned
 from .arrangements import Telling
 from .centre import DATABASES, SOURCES, Centre, database_path
 from .dialects import DIALECTS
-from .scenes import CALLBACK_KEY, ZONE
+from .scenes import ZONE
 from .stories import Story, every_half_hour, over_midnight, stories
 
 SEED = int(os.environ.get("CALLHOUSE_ACCEPTANCE_SEED", "0"))
@@ -37,25 +35,6 @@ STORIES = {
     "corrected": 8, "deleted": 4, "unknown_fields": 4, "hostile": 1, "outlying_times": 2,
 }  # fmt: skip
 CLOCK_CHANGES = {date(2025, 3, 30): 23 * 3600, date(2025, 10, 26): 25 * 3600}
-SIMULATION = Plan(
-    date(2026, 3, 2),
-    days=2,
-    calls_per_day=300,
-    seed=11,
-    time_zone=ZONE,
-    callback_key=CALLBACK_KEY,
-    systems=SYSTEMS,
-)
-# Its files, by the raw table they are for.
-SIMULATED = {
-    "asterisk_queue_log__queue_log": "pbx/queue_log-*",
-    "amazon_connect__contact_records": "amazon_connect/contact_records/*",
-    "amazon_connect__agent_events": "amazon_connect/agent_events/*",
-    "freeswitch__xml_cdr": "freeswitch/xml_cdr-*",
-    "freeswitch__agent_status": "freeswitch/agent_status-*",
-    "genesys_cloud__conversations": "genesys_cloud/conversations-*",
-    "genesys_cloud__user_details": "genesys_cloud/user_details-*",
-}
 _FIRST = date(2000, 1, 3)
 _APART = timedelta(days=5)  # a story's days, and one before and behind that no other touches
 
@@ -121,18 +100,9 @@ def told_centre(
         yield Centre(settings, told, seed)
 
 
-@pytest.fixture(scope="session")
-def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Days of the simulated centre, as all its telephone systems write them, and their truth."""
-    folder = tmp_path_factory.mktemp("simulated")
-    simulate(SIMULATION, folder)
-    return folder
-
-
 @pytest.fixture(scope="module")
-def centre(server: Warehouse, simulated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Centre]:
+def centre(server: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Centre]:
     """The warehouse to which all has been told."""
-    others = {table: sorted(simulated.glob(files)) for table, files in SIMULATED.items()}
     with told_centre(server, tmp_path_factory.mktemp("acceptance"), tellings(STORIES, SEED), SEED) as made:
-        made.deliver(others)
+        made.deliver()
         yield made

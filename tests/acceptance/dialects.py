@@ -16,6 +16,8 @@ from callhouse.simulate.asterisk_cdr import TRUNK, AsteriskCdr
 from callhouse.simulate.centre import Agent, Call, Visit
 from callhouse.simulate.freeswitch import FreeSwitch
 from callhouse.simulate.genesys_cloud import GenesysCloud
+from callhouse.simulate.knowledge import KNOWLEDGE, RING, Knowledge
+from callhouse.simulate.knowledge import OPEN as OPEN_CONTACTS
 from callhouse.simulate.observers import Observer
 from callhouse.simulate.plan import Clock
 
@@ -24,7 +26,6 @@ from .records import Form, Record
 from .scenes import CALLBACK_KEY, CLOCK, Duty, Notebook, Scene
 
 NO_DELETIONS = "the system states no deletions: what it once told stays told"
-NO_MENU = "the truth is silent on menus: Asterisk's queue_log, after which it is written, knows none"
 
 # Traits of a call that not every kind can tell.
 OPEN = "goes on when the data ends"
@@ -45,7 +46,8 @@ class Dialect:
             (``<source>__<stream>``) with ``{}`` for the source's name.
         forms: how records of each of these become files.
         cannot_tell: traits of calls that its records cannot express, each with the reason; they are left out.
-        silent: columns of the truth (``<mart>.<column>`` or of every mart) it says nothing of, with reasons.
+        knowledge: what the simulator's truth holds of what its system knows.
+        silent: columns of that truth (``<mart>.<column>`` or of every mart) it says nothing of, with reasons.
         tells_shifts: whether it knows when agents were logged in.
         earlier: makes of a record an earlier version of it, which the record then corrects, by raw table.
         are_versions_stated: whether records say which version is newer; else the one loaded last counts.
@@ -58,6 +60,7 @@ class Dialect:
     tell: Callable[[Scene, list[Call]], Told]
     forms: dict[str, Form]
     cannot_tell: dict[str, str] = field(default_factory=dict)
+    knowledge: Knowledge = KNOWLEDGE["asterisk_queue_log"]
     silent: dict[str, str] = field(default_factory=dict)
     tells_shifts: bool = True
     earlier: dict[str, Callable[[Record], Record]] = field(default_factory=dict)
@@ -189,6 +192,7 @@ def _beside_a_queue_log(stream: str) -> dict[str, Any]:
         "entries": entries,
         "tell": tell,
         "forms": {"{}__queue_log": records.lines, table: records.rows},
+        "knowledge": KNOWLEDGE["asterisk_cdr"],
         "skips": {
             "corrected": "Asterisk writes a record once, when it is over, and never again",
             "deleted": NO_DELETIONS,
@@ -202,6 +206,11 @@ CALL_COLUMNS = (
     "call_no", "started", "queue", "wait", "outcome", "reason", "agent", "answered", "ended", "talk",
     "other_seconds", "hung_up", "updated",
 )  # fmt: skip
+
+
+CALL_LIST = Knowledge(
+    {**KNOWLEDGE["asterisk_queue_log"].unknown, RING: "no column says when, or how long, it rang"}
+)
 
 
 def _call_rows(scene: Scene, calls: list[Call]) -> Told:
@@ -218,7 +227,7 @@ def _call_rows(scene: Scene, calls: list[Call]) -> Told:
         found.append((
             call.contact_id, text(visit.entered_at), visit.queue.queue_id, str(visit.wait), visit.outcome,
             visit.reason, leg.agent_id if leg else "", text(visit.entered_at + visit.wait if leg else None),
-            text(call.ended_at), str(visit.talk_seconds), "0", leg.hung_up_by if leg else "",
+            text(call.ended_at), str(leg.talk if leg else 0), "0", leg.hung_up_by if leg else "",
             text(call.ended_at + 60),
         ))  # fmt: skip
     return {"{}__calls": [dict(zip(CALL_COLUMNS, row, strict=True)) for row in found]}
@@ -255,11 +264,13 @@ def _call_list(
         cannot_tell={OPEN: "rows are written when a call is over", SEVERAL: one_row, MISSED: one_row},
         silent={
             "fct_agent_legs.offered_at": "no column says when it began to ring",
-            "fct_agent_legs.ring_seconds": "no column says how long it rang",
+            "fct_agent_legs.ring_seconds": CALL_LIST.unknown[RING],
             "fct_agent_legs.business_date": "no column says on which day it began to ring",
             "fct_agent_days.logged_in_seconds": "a list of calls knows of no log-ins",
+            "fct_agent_days.available_seconds": "a list of calls knows of no log-ins",
             "fct_agent_days.paused_seconds": "a list of calls knows of no breaks",
         },
+        knowledge=CALL_LIST,
         tells_shifts=False,
         earlier={
             "{}__calls": lambda row: records.a_day_earlier(row) | {"outcome": "abandoned", "wait": "77"}
@@ -288,7 +299,7 @@ def _freeswitch(scene: Scene, calls: list[Call]) -> Told:
 
 
 def _genesys_cloud(scene: Scene, calls: list[Call]) -> Told:
-    """Conversations, and every presence of a user as an element of its own."""
+    """Conversations, and every presence and routing status of a user as an element of its own."""
     book = _watch(scene, calls, GenesysCloud)
     found = [
         conversation
@@ -296,7 +307,13 @@ def _genesys_cloud(scene: Scene, calls: list[Call]) -> Told:
         for conversation in json.loads(text)["conversations"]
     ]
     users = [user for text in book.text("genesys_cloud/user") for user in json.loads(text)["userDetails"]]
-    spans = [user | {"primaryPresence": [span]} for user in users for span in user["primaryPresence"]]
+    spans = [
+        {"userId": user["userId"], kind: [span]}
+        for user in users
+        for kind in user
+        if kind != "userId"
+        for span in user[kind]
+    ]
     return {"{}__conversations": found, "{}__user_details": spans}
 
 
@@ -308,8 +325,12 @@ def _not_over(conversation: Record) -> Record:
 
 
 def _going_on(user: Record) -> Record:
-    (span,) = user["primaryPresence"]
-    return user | {"primaryPresence": [{key: value for key, value in span.items() if key != "endTime"}]}
+    return {
+        key: value
+        if key == "userId"
+        else [{name: at for name, at in span.items() if name != "endTime"} for span in value]
+        for key, value in user.items()
+    }
 
 
 def _files(name: str, *streams: str) -> dict[str, Any]:
@@ -330,11 +351,8 @@ DIALECTS: dict[str, Dialect] = {
             },
             tell=_amazon_connect,
             forms={"{}__contact_records": records.documents, "{}__agent_events": records.documents},
-            cannot_tell={OPEN: "a contact record is written when the contact is over"},
-            silent={
-                "fct_contacts.ivr_seconds": NO_MENU,
-                "after_call_seconds": "the truth is silent on after-call work: a plain queue_log knows none",
-            },
+            cannot_tell={OPEN: KNOWLEDGE["amazon_connect"].unknown[OPEN_CONTACTS]},
+            knowledge=KNOWLEDGE["amazon_connect"],
             earlier={"{}__contact_records": records.a_day_earlier},
             are_versions_stated=True,
             skips={"deleted": NO_DELETIONS},
@@ -349,8 +367,8 @@ DIALECTS: dict[str, Dialect] = {
                 "deleted": NO_DELETIONS,
             },
         ),
-        Dialect(**_beside_a_queue_log("cdr"), silent={"fct_contacts.ivr_seconds": NO_MENU}),
-        Dialect(**_beside_a_queue_log("cel"), silent={"fct_contacts.ivr_seconds": NO_MENU}),
+        Dialect(**_beside_a_queue_log("cdr")),
+        Dialect(**_beside_a_queue_log("cel")),
         _call_list("delimited", lambda name: {}, lambda name: {"files": [f"{name}__calls/*"]}),
         Dialect(
             kind="freeswitch",
@@ -364,10 +382,10 @@ DIALECTS: dict[str, Dialect] = {
             tell=_freeswitch,
             forms={"{}__xml_cdr": records.rows, "{}__agent_status": records.rows},
             cannot_tell={
-                OPEN: "a channel is written when it ends",
+                OPEN: KNOWLEDGE["freeswitch"].unknown[OPEN_CONTACTS],
                 ONWARD: "the caller's channel keeps what the last queue said of it",
             },
-            silent={"fct_contacts.ivr_seconds": NO_MENU},
+            knowledge=KNOWLEDGE["freeswitch"],
             earlier={"{}__xml_cdr": records.a_day_earlier},
             skips={"deleted": NO_DELETIONS},
         ),
@@ -381,11 +399,8 @@ DIALECTS: dict[str, Dialect] = {
                 "{}__conversations": records.answers("conversations"),
                 "{}__user_details": records.answers("userDetails"),
             },
-            cannot_tell={OPEN: "the simulated Genesys Cloud tells conversations when they are over"},
-            silent={
-                "fct_contacts.ivr_seconds": NO_MENU,
-                "fct_queue_visits.outcome_reason": "why a visit flowed out is told of time-outs alone",
-            },
+            knowledge=KNOWLEDGE["genesys_cloud"],
+            silent={"fct_contacts.ivr_seconds": "of a menu that was not there nothing is said, not even 0"},
             earlier={"{}__conversations": _not_over, "{}__user_details": _going_on},
             are_versions_stated=True,
             skips={"deleted": NO_DELETIONS},

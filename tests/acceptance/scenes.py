@@ -16,6 +16,7 @@ from typing import Any
 
 from callhouse.simulate.arrivals import Arrival
 from callhouse.simulate.centre import Agent, Call, Leg, Visit
+from callhouse.simulate.knowledge import Knowledge
 from callhouse.simulate.observers import Observer
 from callhouse.simulate.people import Person
 from callhouse.simulate.plan import Clock, Plan, Queue
@@ -62,6 +63,9 @@ class Scene:
         for call, happen in self.happenings:
             if call is None or call in calls:
                 happen(observer)
+        for call in calls:
+            if not call.ended_at:
+                observer.call_open(call)
         observer.finish(0)
 
 
@@ -181,8 +185,9 @@ class _Stage:
             visit.legs.append(Leg(agent.person.agent_id, at, ring, is_answered=True))
             self._at(end, visit.call, lambda observer: observer.connected(end, agent, visit))
             return
-        if result == "missed":
-            visit.legs.append(Leg(agent.person.agent_id, at, ring, is_answered=False))
+        if result in ("missed", "cancelled"):
+            offers = visit.legs if result == "missed" else visit.cancelled
+            offers.append(Leg(agent.person.agent_id, at, ring, is_answered=False))
         if result != "unreachable":
             is_missed = result == "missed"
             self._at(
@@ -196,22 +201,25 @@ class _Stage:
         agent, leg = visit.agent, visit.legs[-1]
         assert agent is not None
         ended = leg.ended_at = self._midnight + stay.left
-        leg.talk, leg.hung_up_by, free = stay.talk, stay.hung_up_by, ended + stay.wrap_up
+        leg.talk, leg.after_call, leg.hung_up_by = stay.talk, stay.wrap_up, stay.hung_up_by
+        free = ended + stay.wrap_up
         if onward is not None:
             leg.transfer_target = self._queue(onward.queue).extension
         self._at(ended, visit.call, lambda observer: observer.hung_up(ended, agent, visit, free))
         self._at(free, visit.call, lambda observer: observer.agent_free(free, agent))
 
 
-def truth(scene: Scene, calls: Iterable[Call], with_duties: bool) -> dict[str, list[dict[str, str]]]:
+def truth(
+    scene: Scene, calls: Iterable[Call], knowledge: Knowledge, with_duties: bool
+) -> dict[str, list[dict[str, str]]]:
     """What the marts hold of these calls of a scene: rows in the columns of the simulator's truth."""
     book = Notebook()
-    written = Truth(scene.plan, CLOCK, book)  # type: ignore[arg-type]
+    written = Truth(scene.plan, CLOCK, book, knowledge)  # type: ignore[arg-type]
     for call in calls:
         written.contact(call, call.ended_at or None)
     for duty in scene.duties if with_duties else ():
         written.logged_in(duty.agent.person.agent_id, duty.login, duty.logoff)
-        for since, until, _ in duty.breaks:
-            written.paused(duty.agent.person.agent_id, since, until)
+        for since, until, reason in duty.breaks:
+            written.paused(duty.agent.person.agent_id, since, until, reason)
     written.finish()
     return {name.removeprefix("truth/").removesuffix(".csv"): book.rows(name) for name in book.pages}

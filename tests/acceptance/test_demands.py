@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-from dataclasses import replace
 from datetime import date, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -13,9 +10,9 @@ from callhouse.sources import KINDS
 
 from ..main_job.warehouse import digests, published_by, query
 from .arrangements import ARRANGEMENTS
-from .centre import LAST, Centre, differences, published
-from .conftest import CLOCK_CHANGES, SIMULATED, SIMULATION
-from .dialects import DIALECTS, NO_MENU
+from .centre import LAST, Centre
+from .conftest import CLOCK_CHANGES
+from .dialects import DIALECTS
 
 every_kind = pytest.mark.parametrize("kind", DIALECTS)
 
@@ -125,31 +122,3 @@ def test_a_day_built_again_alone_is_the_same(centre: Centre, kind: str) -> None:
     centre.clear()
     centre.run(telling.first + timedelta(days=1))
     assert digests(centre.settings) == before
-
-
-@pytest.mark.parametrize("kind", sorted({table.partition("__")[0] for table in SIMULATED}))
-def test_four_telephone_systems_tell_the_same_simulated_days_alike(
-    centre: Centre, simulated: Path, kind: str
-) -> None:
-    """Agents' days are not compared: all four tell of the same people at once."""
-    dialect, extensions = DIALECTS[kind], {queue.extension: queue.queue_id for queue in SIMULATION.queues}
-    if kind == "amazon_connect":
-        dialect = replace(dialect, silent=dialect.silent | {"fct_contacts.started_at": NO_MENU})
-    days = {str(day) for day in SIMULATION.dates}
-    found = []
-    for mart in ("fct_contacts", "fct_queue_visits", "fct_agent_legs", "fct_queue_intervals"):
-        with (simulated / "truth" / f"{mart}.csv").open(encoding="utf-8", newline="") as file:
-            true = [
-                row | {"customer_id": ""} if "customer_id" in row else row for row in csv.DictReader(file)
-            ]
-        if kind == "amazon_connect" and mart == "fct_agent_legs":  # it names the queue, not its extension
-            for row in true:
-                row["transfer_target"] = extensions.get(row["transfer_target"], "")
-        rows = [
-            row
-            for key, row in published(centre.settings, mart)
-            if key.startswith(f"{kind}:") and row["business_date"] in days
-        ]
-        assert len(true) > 100
-        found += differences(mart, true, rows, dialect)
-    assert found == []

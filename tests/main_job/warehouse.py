@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from psycopg import sql
 from callhouse import landing, postgres, publish, quality, raw, runs, transform
 from callhouse.errors import GateHeld, SourceError
 from callhouse.settings import Settings
+from callhouse.simulate import Plan, simulate
+from callhouse.simulate.truth import COLUMNS
 
 Row = tuple[str, ...]
 
@@ -136,75 +139,64 @@ def kpi(settings: Settings, kpi_id: str, period: str, start: date, unit: str = "
 # -- the simulation's truth --------------------------------------------------------------------------------
 
 
-def differences_from_truth(settings: Settings, but: tuple[str, ...] = ()) -> list[str]:
+def differences_from_truth(settings: Settings) -> list[str]:
     """What the published marts and ``truth/*.csv`` do not agree on, in words; empty when they are equal.
 
     Compared are all columns of the truth, as text, with repeated rows counted. The truth writes natural
     ids where marts have keys: ``queue_id`` is ``pbx:<id>`` in ``queue_key``.
-
-    Args:
-        but: marts of which a telephone system beside Asterisk tells more than the truth does.
     """
     found = []
     files = sorted((settings.data_dir / "truth").glob("*.csv"))
-    assert len(files) == 9, files
-    files = [path for path in files if path.stem not in but]
+    assert [path.stem for path in files] == sorted(COLUMNS)
     with postgres.connect(settings, autocommit=True, name="truth") as connection:
         for path in files:
-            mart = path.stem
-            columns, expected = _truth(connection, mart, path)
-            actual = Counter(_published(connection, mart, columns))
-            missing, untrue = sorted((expected - actual).elements()), sorted((actual - expected).elements())
-            if missing or untrue:
-                examples = "; ".join(_difference(columns, row, untrue) for row in missing[:3])
-                found.append(
-                    f"{mart}: {len(missing)} rows are missing, {len(untrue)} are not true. {examples}"
-                )
+            columns, expected = _truth(connection, path.stem, path)
+            found += differences(
+                path.stem, columns, expected, Counter(_published(connection, path.stem, columns))
+            )
     return found
 
 
-def agent_seconds(
-    settings: Settings, spans: str, where: str = "true"
-) -> dict[tuple[str, str], tuple[int, int]]:
-    """Seconds logged in and away per agent and date of the run, from the model of one kind's spans."""
-    rows = query(
-        settings,
-        f"""
-        select agent_id, days.business_date::text,
-            coalesce(sum(seconds) filter (where state = 'available'), 0)::int,
-            coalesce(sum(seconds) filter (where state = 'away'), 0)::int
-        from (
-            select agent_id, state, range_agg(tstzrange(started_at, ended_at)) as spans
-            from intermediate.{spans} where state in ('available', 'away') and {where}
-            group by 1, 2
-        ) as agents
-        cross join unnest((select dates from ops.build_state)) as days (business_date)
-        cross join lateral unnest(
-            spans * tstzmultirange(tstzrange(
-                days.business_date::timestamp at time zone 'Asia/Shanghai',
-                (days.business_date + 1)::timestamp at time zone 'Asia/Shanghai'
-            ))
-        ) as part
-        cross join lateral extract(
-            epoch from date_trunc('second', upper(part)) - date_trunc('second', lower(part))
-        ) as seconds
-        group by 1, 2
-        """,
-    )
-    return {(row[0], row[1]): (row[2], row[3]) for row in rows}
+def differences(mart: str, columns: list[str], expected: Counter[Row], actual: Counter[Row]) -> list[str]:
+    """Where rows of a mart part from those expected, in words."""
+    missing, untrue = sorted((expected - actual).elements()), sorted((actual - expected).elements())
+    if not missing and not untrue:
+        return []
+    examples = "; ".join(_difference(columns, row, untrue) for row in missing[:3])
+    return [f"{mart}: {len(missing)} rows are missing, {len(untrue)} are not true. {examples}"]
 
 
-def true_agent_seconds(truth: Path) -> dict[tuple[str, str], tuple[int, int]]:
-    """The same as the simulation knows it."""
-    with (truth / "fct_agent_days.csv").open(encoding="utf-8", newline="") as file:
-        return {
-            (row["agent_id"], row["business_date"]): (
-                int(row["logged_in_seconds"]),
-                int(row["paused_seconds"]),
-            )
-            for row in csv.DictReader(file)
-            if row["logged_in_seconds"] != "0"
-        }
+def published(settings: Settings, mart: str) -> list[dict[str, str]]:
+    """The rows of a mart in the columns of the truth, as text."""
+    with postgres.connect(settings, autocommit=True, name="truth") as connection:
+        columns, _ = _truth(connection, mart, settings.data_dir / "truth" / f"{mart}.csv")
+        rows = _published(connection, mart, columns)
+        return [dict(zip(COLUMNS[mart], row, strict=True)) for row in rows]
+
+
+def cut_after_a_change(plan: Plan, folder: Path) -> Plan:
+    """The plan cut off earlier on its last day, just after an agent's status changed while as many callers as
+    possible waited and talked. Every telephone system tells of that change, and nothing is known beyond a
+    system's last record: so all of them know equally much.
+
+    Args:
+        folder: where days may be simulated to find it.
+    """
+    simulate(plan, folder, truth=False)
+    going_on: dict[str, str] = {}
+    changes: dict[int, tuple[int, int]] = {}
+    for line in (
+        (folder / "pbx" / f"queue_log-{plan.dates[-1]:%Y%m%d}").read_text(encoding="utf-8").splitlines()
+    ):
+        at, call_id, _, _, event, *_ = line.split("|")
+        if event in ("ENTERQUEUE", "CONNECT"):
+            going_on[call_id] = event
+        elif re.fullmatch("ABANDON|EXIT.*|COMPLETE.*|BLINDTRANSFER", event):
+            going_on.pop(call_id, None)
+        elif re.fullmatch("AGENTLOG.*|(UN)?PAUSEALL", event):
+            waiting = [*going_on.values()].count("ENTERQUEUE")
+            changes[int(at) + 1] = waiting, len(going_on)
+    return replace(plan, cut_off=datetime.fromtimestamp(max(changes, key=changes.__getitem__), UTC))
 
 
 def _difference(columns: list[str], row: Row, others: list[Row]) -> str:

@@ -503,6 +503,15 @@ def test_the_truth_of_the_agents_days_is_what_the_files_say(
         for agent, since, until in spans_of(out, begin, end):
             for second in range(since, until, 1):
                 counted[agent, local_date(second) if name == "night" else local_date(since)][measure] += 1
+    for time, _, _, agent, event, *data in lines_of(out):
+        if event in ("CONNECT", "RINGNOANSWER", "RINGCANCELED"):
+            ring = int(data[2]) if event == "CONNECT" else int(data[0]) // 1000
+            for second in range(int(time) - ring, int(time)):
+                counted[agent.removeprefix("Agent/"), local_date(second)]["ringing_seconds"] += 1
+    for day in counted.values():
+        day["away_seconds"] = day["paused_seconds"]
+        busy = day["away_seconds"] + day["talk_seconds"] + day["ringing_seconds"]
+        day["available_seconds"] = day["logged_in_seconds"] - busy
     for row in truth_of(out, "fct_attendance"):
         day = counted[row["agent_id"], row["business_date"]]
         day.update({measure: int(row[measure]) for measure in ("scheduled_seconds", "present_seconds")})
@@ -511,6 +520,37 @@ def test_the_truth_of_the_agents_days_is_what_the_files_say(
         key = row.pop("agent_id"), row.pop("business_date")
         told[key] = +Counter({measure: int(figure or 0) for measure, figure in row.items()})
     assert told == {key: +counts for key, counts in counted.items()}
+
+
+@pytest.mark.parametrize("name", ["week", "night"])
+def test_the_truth_of_the_agents_half_hours_is_their_states_second_by_second(
+    name: str, request: pytest.FixtureRequest
+) -> None:
+    out = request.getfixturevalue(name)
+    by_number: dict[tuple[str, int], Counter[str]] = defaultdict(Counter)
+    for row in truth_of(out, "fct_agent_states"):
+        begin, end = (int(datetime.fromisoformat(row[at]).timestamp()) for at in ("started_at", "ended_at"))
+        assert int(row["state_seconds"]) == end - begin
+        for second in range(begin, end):
+            by_number[row["agent_id"], second // 1800][f"{row['state']}_seconds"] += 1
+    counted = {
+        (agent_id, half_hour(number * 1800)): seconds + Counter(logged_in_seconds=seconds.total())
+        for (agent_id, number), seconds in by_number.items()
+    }
+    told, totals = {}, Counter[str]()
+    for row in truth_of(out, "fct_agent_intervals"):
+        key = row.pop("agent_id"), row.pop("interval_start_at")
+        totals += Counter({name: int(row.pop(name) or 0) for name in [*row] if name.endswith("_count")})
+        totals += Counter(staffed=int(row.pop("staffed_interval_seconds")))
+        row.pop("business_date")
+        told[key] = +Counter({measure: int(figure or 0) for measure, figure in row.items()})
+    assert told == counted
+    visits = visits_of(out)
+    answered, missed = sum(bool(visit.agent) for visit in visits), sum(len(visit.missed) for visit in visits)
+    assert totals == {
+        "offered_count": answered + missed, "answered_count": answered, "missed_count": missed,
+        "handled_count": answered, "staffed": 1800 * len({interval for _, interval in counted}),
+    }  # fmt: skip
 
 
 def test_a_logoff_carries_the_seconds_since_the_login(week: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import gzip
 import io
 import json
@@ -16,25 +15,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from callhouse import landing, raw
 from callhouse.errors import ConfigError, SourceError
 from callhouse.postgres import Warehouse
 from callhouse.settings import PROJECT, Settings, Source
-from callhouse.simulate import Plan, simulate
 from callhouse.sources import streams_of
 
 from ..conftest import cloned, make_centre
-from ..main_job.warehouse import (
-    MainJob,
-    agent_seconds,
-    differences_from_truth,
-    digests,
-    query,
-    run_warehouse,
-    true_agent_seconds,
-)
+from ..main_job.warehouse import MainJob, digests, query, run_warehouse
 from ..s3_server import CONNECTION, S3
 
 SHARED = Path(os.environ.get("CALLHOUSE_SHARED_DATA", PROJECT.parent / "shared" / "data")) / "amazon_connect"
@@ -740,51 +729,3 @@ def test_the_vendors_own_samples_run_through(centre: Settings) -> None:
         """,
     ) == [("after_call", 5.005)]
     assert query(centre, "select count(*) from ops.rejects where reason like 'EventId: missing%'") == [(1,)]
-
-
-def test_simulated_days_end_in_the_marts_of_their_truth(make_settings: Callable[..., Settings]) -> None:
-    first = date(2026, 3, 2)
-    sources = yaml.safe_load((PROJECT / "config" / "sources.yml").read_text(encoding="utf-8"))["sources"]
-    settings = make_settings(sources=sources | {"pbx": SOURCES["connect"]})
-    plan = Plan(first, days=2, calls_per_day=300, seed=11, callback_key="1", systems=("amazon_connect",))
-    simulate(plan, settings.data_dir)
-    run_warehouse(settings, first, first + timedelta(days=1))
-    truth = settings.data_dir / "truth"
-    extensions = {queue.extension: queue.queue_id for queue in plan.queues}
-    _tell_what_amazon_connect_knows(truth, extensions)
-    assert differences_from_truth(settings, but=("fct_agent_days", "fct_agent_states")) == []
-    some = "select sum((outcome = 'missed')::int) > 5, sum((transfer_kind = 'blind')::int) > 5"
-    assert query(settings, f"{some} from marts.fct_agent_legs") == [(True, True)]
-    assert query(settings, "select sum(called_back_count) > 0 from marts.fct_queue_visits") == [(True,)]
-    assert agent_seconds(
-        settings,
-        "int_amazon_connect__agent_spans",
-        "coalesce(reason, '') not in ('Missed', 'Rejected', 'Error')",
-    ) == true_agent_seconds(truth)
-    # After-call work from the events is that of the records.
-    by_events = """
-        select sum(round(extract(epoch from ended_at - started_at)))
-        from intermediate.int_amazon_connect__agent_spans where state = 'after_call'
-    """
-    assert query(settings, by_events) == query(
-        settings, "select sum(after_call_seconds) from marts.fct_agent_legs"
-    )
-
-
-def _tell_what_amazon_connect_knows(truth: Path, extensions: dict[str, str]) -> None:
-    """The truth is silent on menus and wrap-up, and names a transfer's target by extension."""
-    for path in truth.glob("*.csv"):
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
-        hidden = {"after_call_seconds"} | (
-            {"started_at", "ivr_seconds"} if path.stem == "fct_contacts" else set()
-        )
-        for row in rows:
-            if "transfer_target" in row:
-                row["transfer_target"] = extensions.get(row["transfer_target"], "")
-        with path.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(
-                file, [name for name in rows[0] if name not in hidden], extrasaction="ignore"
-            )
-            writer.writeheader()
-            writer.writerows(rows)

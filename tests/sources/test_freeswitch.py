@@ -10,22 +10,16 @@ from typing import Any
 
 import psycopg
 import pytest
-import yaml
 
 from callhouse.errors import ConfigError
 from callhouse.postgres import Warehouse
-from callhouse.settings import PROJECT, Settings, Source
-from callhouse.simulate import Plan, simulate
+from callhouse.settings import Settings, Source
 from callhouse.sources import streams_of
 
 from ..conftest import centre_in, cloned, warehouse_uri
 from ..main_job.warehouse import (
     MainJob,
-    agent_seconds,
-    differences_from_truth,
     query,
-    run_warehouse,
-    true_agent_seconds,
 )
 
 DAY = date(2025, 1, 6)
@@ -476,28 +470,3 @@ def test_an_option_of_another_kind_is_refused_by_name() -> None:
         streams_of(Source("pbx", "freeswitch", "", "UTC", table))
     with pytest.raises(ConfigError, match="did you mean `xml_cdr`"):
         streams_of(Source("pbx", "freeswitch", "", "UTC", {"streams": {"xmlcdr": {"files": ["x"]}}}))
-
-
-def test_simulated_days_give_the_marts_of_the_truth(make_settings: Callable[..., Settings]) -> None:
-    sources = yaml.safe_load((PROJECT / "config" / "sources.yml").read_text(encoding="utf-8"))["sources"]
-    settings = make_settings(sources=sources | SOURCES)
-    first = date(2026, 3, 2)
-    plan = Plan(first, days=2, calls_per_day=300, seed=11, callback_key="1", systems=("freeswitch",))
-    simulate(plan, settings.data_dir)
-    run_warehouse(settings, first, first + timedelta(days=1))
-    _tell_what_freeswitch_knows(settings.data_dir / "truth")
-    assert differences_from_truth(settings, but=("fct_agent_states",)) == []
-    assert query(settings, "select count(*) > 0 from marts.fct_agent_legs where transfer_kind = 'blind'") == [
-        (True,)
-    ]
-    assert agent_seconds(settings, "int_freeswitch__agent_spans") == true_agent_seconds(
-        settings.data_dir / "truth"
-    )
-
-
-def _tell_what_freeswitch_knows(truth: Path) -> None:
-    """The truth says nothing of the time before the queue; FreeSWITCH says that there was none."""
-    path = truth / "fct_contacts.csv"
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    write(path, tuple(rows[0]), [row | {"ivr_seconds": "0"} for row in rows])

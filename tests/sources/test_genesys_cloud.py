@@ -1,12 +1,12 @@
 """Kind ``genesys_cloud``: the API's answers land unchanged whatever goes wrong on the way; conversations
-become visits, legs and spans; simulated days equal the truth."""
+become visits, legs and spans; what goes on is asked for again."""
 
 from __future__ import annotations
 
-import csv
 import json
 import logging
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -25,11 +25,10 @@ from callhouse.sources import streams_of
 from ..conftest import centre_in, cloned
 from ..main_job.warehouse import (
     MainJob,
-    agent_seconds,
+    cut_after_a_change,
     differences_from_truth,
     query,
     run_warehouse,
-    true_agent_seconds,
 )
 from .genesys_server import LOGIN, SECRET, GenesysServer, serving
 
@@ -747,7 +746,7 @@ def test_presences_routing_and_segments_are_spans_that_overlap_freely(day: Setti
         ("away", "MEAL", "08:00:00", "08:30:00", False),
         ("available", None, "08:30:00", "10:00:00", False),
         ("away", "OFF_QUEUE", "09:30:00", "10:00:00", False),
-        ("available", None, "22:00:00", "23:00:00", True),  # until the end of the data
+        ("available", None, "22:00:00", "23:59:50", True),  # until the end of the data
     ]
 
 
@@ -818,43 +817,44 @@ def test_a_talk_over_midnight_counts_on_both_days_each_built_alone(
     assert seconds == {DAY: 30, TOMORROW: 120}
 
 
-# -- the truth ---------------------------------------------------------------------------------------------
+# -- what goes on ------------------------------------------------------------------------------------------
 
 
-def test_simulated_days_asked_of_the_api_give_the_marts_of_the_truth(
-    make_settings: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
+def simulated_records(folder: Path) -> dict[str, list[dict[str, Any]]]:
+    """What the simulated Genesys Cloud answers, by the list it is in."""
+    found: dict[str, list[dict[str, Any]]] = {"conversations": [], "userDetails": []}
+    for path in sorted((folder / "genesys_cloud").glob("*.json")):
+        for name, records in json.loads(path.read_text(encoding="utf-8")).items():
+            if name in found:
+                found[name] += records
+    return found
+
+
+def test_conversations_that_go_on_are_asked_for_again_and_restated_when_they_are_over(
+    make_settings: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    sources = yaml.safe_load((PROJECT / "config" / "sources.yml").read_text(encoding="utf-8"))["sources"]
-    settings = make_settings(sources=sources | ASKED)
     first = date(2026, 3, 2)
-    plan = Plan(first, days=2, calls_per_day=300, seed=11, callback_key="1", systems=("genesys_cloud",))
-    simulate(plan, settings.data_dir)
-    records: dict[str, list[dict[str, Any]]] = {"conversations": [], "userDetails": []}
-    for path in sorted((settings.data_dir / "genesys_cloud").glob("*.json")):
-        for name, found in json.loads(path.read_text(encoding="utf-8")).items():
-            if name in records:
-                records[name] += found
-    with serving(records=records, faults={2: ["cut", 429]}) as api:
+    plan = Plan(
+        first, days=1, calls_per_day=300, seed=11, callback_key="1", systems=("genesys_cloud",),
+        cut_off=datetime(2026, 3, 2, 12),
+    )  # fmt: skip
+    asked = {name: option for name, option in ASKED["pbx"].items() if name != "look_back_days"}
+    sources = yaml.safe_load((PROJECT / "config" / "sources.yml").read_text(encoding="utf-8"))["sources"]
+    settings = make_settings(sources=sources | {"pbx": asked})
+    in_progress = "select count(*) > 0 from marts.fct_contacts where is_in_progress"
+    with serving(faults={2: ["cut", 429]}) as api:
         connect(monkeypatch, api.url)
-        run_warehouse(settings, first, first + timedelta(days=1))
-    truth = settings.data_dir / "truth"
-    _forget_what_genesys_does_not_tell(truth)
-    assert differences_from_truth(settings, but=("fct_agent_states",)) == []
-    assert query(settings, "select count(*) > 0 from marts.fct_agent_legs where transfer_kind = 'blind'") == [
-        (True,)
-    ]
-    assert agent_seconds(settings, "int_genesys_cloud__agent_spans") == true_agent_seconds(truth)
+        simulate(cut_after_a_change(plan, tmp_path / "cut"), settings.data_dir)
+        api.records = simulated_records(settings.data_dir)
+        run_warehouse(settings, first)
+        assert differences_from_truth(settings) == []
+        assert query(settings, in_progress) == [(True,)]
 
-
-def _forget_what_genesys_does_not_tell(truth: Path) -> None:
-    """Why a visit flowed out."""
-    path = truth / "fct_queue_visits.csv"
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, rows[0])
-        writer.writeheader()
-        writer.writerows(row | {"outcome_reason": ""} for row in rows)
+        simulate(replace(plan, cut_off=None), settings.data_dir)
+        api.records = simulated_records(settings.data_dir)
+        run_warehouse(settings, first + timedelta(days=1))
+        assert differences_from_truth(settings) == []
+        assert query(settings, in_progress) == [(False,)]
 
 
 @pytest.mark.parametrize("days", [-1, 32, True, "two"])

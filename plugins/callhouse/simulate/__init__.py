@@ -5,14 +5,15 @@
 
     out/pbx/queue_log-YYYYMMDD               Asterisk queue log, one file per local day
     out/asterisk/…                           call detail records and channel events beside it
-    out/freeswitch/…                         the same calls as another telephone system writes them
+    out/amazon_connect/…  freeswitch/…  genesys_cloud/…    the same calls as other telephone systems tell them
     out/crm/customers.csv  cases-YYYYMMDD.csv  surveys-YYYYMMDD.csv
     out/attendance/shifts-YYYYMMDD.csv  punches-YYYYMMDD.csv
-    out/truth/<mart>.csv                     what happened, recorded as it happened (``truth.py``)
+    out/truth/<mart>.csv                     what happened, as far as the telephone system can know it
 
 Modules, in the order a call passes them: ``plan`` (what to simulate) → ``people`` (customers, agents,
 rosters) → ``arrivals`` (who calls when) → ``centre`` (the event loop) → ``systems`` (what each source
-system writes) and ``truth`` → ``output`` (files).
+system writes) and ``truth`` (what happened; ``knowledge``: what each telephone system knows of it) →
+``output`` (files).
 """
 
 from callhouse.simulate.centre import Summary, simulate

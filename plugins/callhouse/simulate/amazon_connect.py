@@ -127,6 +127,9 @@ class AmazonConnect(Observer):
     # Contacts
 
     def call_ended(self, call: Call) -> None:
+        """Write a call's records, unless the data end before its after-call work does."""
+        if any(leg.after_call is None for visit in call.visits for leg in visit.legs):
+            return
         for number, visit in enumerate(call.visits):
             record, updated_at = self._record(call, number, visit)
             if self._draw.random() < _EARLY_RATE:

@@ -27,6 +27,7 @@ from callhouse.simulate.arrivals import Arrival, arrivals
 from callhouse.simulate.asterisk_cdr import AsteriskCdr
 from callhouse.simulate.freeswitch import FreeSwitch
 from callhouse.simulate.genesys_cloud import GenesysCloud
+from callhouse.simulate.knowledge import KNOWLEDGE
 from callhouse.simulate.output import Outputs
 from callhouse.simulate.people import Duty, Person, roster, staff
 from callhouse.simulate.plan import Clock, Plan, Queue, head_count
@@ -69,9 +70,12 @@ class Summary:
 
 
 class Leg:
-    """An offer that rang, to one agent. ``talk`` is None while the parties talk."""
+    """An offer that rang, to one agent. ``talk`` is None while the parties talk, ``after_call`` until what
+    follows is over.
+    """
 
     __slots__ = (
+        "after_call",
         "agent_id",
         "ended_at",
         "hung_up_by",
@@ -85,6 +89,7 @@ class Leg:
     def __init__(self, agent_id: str, offered_at: int, ring: int, is_answered: bool) -> None:
         self.agent_id, self.offered_at, self.ring, self.is_answered = agent_id, offered_at, ring, is_answered
         self.talk: int | None = None if is_answered else 0
+        self.after_call = self.talk
         self.ended_at: int | None = None if is_answered else offered_at + ring
         self.hung_up_by = self.transfer_target = ""
 
@@ -104,8 +109,9 @@ class Visit:
     """One entry of a call into one queue. ``outcome`` is ``in_progress`` until the wait is over."""
 
     __slots__ = (
-        "agent", "call", "channel", "entered_at", "index", "leave_at", "leave_is_due", "leave_kind", "legs",
-        "offered_at", "origin", "outcome", "queue", "reason", "ring_ends", "talk", "wait",
+        "agent", "call", "cancelled", "channel", "entered_at", "index", "leave_at", "leave_is_due",
+        "leave_kind", "legs", "offered_at", "origin", "outcome", "queue", "reason", "ring_ends", "talk",
+        "wait",
     )  # fmt: skip
 
     def __init__(self, call: Call, index: int, queue: Queue, entered_at: int, origin: int, talk: int) -> None:
@@ -114,17 +120,11 @@ class Visit:
         self.outcome, self.reason = "in_progress", ""
         self.wait: int | None = None
         self.legs: list[Leg] = []
+        self.cancelled: list[Leg] = []  # offers that the caller's leaving took back while they rang
         self.agent: Agent | None = None  # who is being rung, or talks
         self.leave_is_due = False  # the departure stands in the heap
         self.leave_at = self.offered_at = self.ring_ends = 0
         self.leave_kind = self.channel = ""
-
-    @property
-    def talk_seconds(self) -> int | None:
-        """None while it is not known: the caller waits or talks."""
-        if self.outcome == "in_progress":
-            return None
-        return self.legs[-1].talk if self.outcome == "answered" else 0
 
 
 class Agent:
@@ -137,6 +137,7 @@ class Agent:
         "login",
         "login_channel",
         "login_id",
+        "paused_for",
         "paused_since",
         "person",
         "state",
@@ -150,7 +151,7 @@ class Agent:
         self.ticket = 0  # place in the line of idle agents; smaller has waited longer
         self.duty: Duty | None = None
         self.login = self.paused_since = 0
-        self.login_id = self.login_channel = ""
+        self.login_id = self.login_channel = self.paused_for = ""
         self.breaks: list[tuple[int, int, str]] = []
 
 
@@ -185,7 +186,8 @@ class _Centre:
         self.cut_off = self._cut_off_instant()
         end_of_exports = self.clock.at(plan.dates[-1] + timedelta(days=1))
         end_of_data = end_of_exports if self.cut_off is None else min(self.cut_off, end_of_exports)
-        self.truth = Truth(plan, self.clock, outputs) if with_truth else None
+        self.end = math.inf if self.cut_off is None else self.cut_off
+        self.truth = Truth(plan, self.clock, outputs, KNOWLEDGE[plan.systems[-1]]) if with_truth else None
         self.log = QueueLog(self.clock, outputs, plan.start)
         self.other_systems = [_OTHER_SYSTEMS[name](plan, self.clock, outputs) for name in plan.other_systems]
         self.crm = Crm(plan, self.clock, outputs, self.truth, end_of_data)
@@ -219,16 +221,15 @@ class _Centre:
     def run(self) -> None:
         """The loop: events and arrivals in order of time; at the same second events come first."""
         calls = chain.from_iterable(arrivals(self.plan, self.clock, day) for day in self.plan.dates)
-        end = math.inf if self.cut_off is None else self.cut_off
         events, arrival = self.events, next(calls, None)
         self._schedule(self.clock.at(self.plan.start), self._begin_day, self.plan.start)
         while events or arrival:
             if arrival is None or (events and events[0][0] <= arrival.at):
                 at, _, handle, subject = heappop(events)
-                if at >= end:
+                if at >= self.end:
                     break
                 handle(at, subject)
-            elif arrival.at < end:
+            elif arrival.at < self.end:
                 self._call_arrives(arrival)
                 arrival = next(calls, None)
             else:
@@ -317,7 +318,7 @@ class _Centre:
             self._log(at, visit, agent.label, "RINGNOANSWER|0")
             for system in self.other_systems:
                 system.unreachable(at, agent, visit)
-            self._schedule(at + _AFTER_MISS, self._free, agent)
+            self._free_later(at, _AFTER_MISS, agent, "unreachable")
             self._offer_again(at, visit)
             return
         is_missed = chance < _UNREACHABLE_RATE + _MISS_RATE
@@ -366,11 +367,21 @@ class _Centre:
         self._log(at, visit, agent.label, f"{event}|{ring * 1000}")
         if event == "RINGNOANSWER" and ring:
             visit.legs.append(Leg(agent.person.agent_id, visit.offered_at, ring, is_answered=False))
-        elif self.truth:
-            self.truth.rang(agent.person.agent_id, visit.offered_at, at)
+        elif ring:
+            visit.cancelled.append(Leg(agent.person.agent_id, visit.offered_at, ring, is_answered=False))
         for system in self.other_systems:
             system.stopped_ringing(at, agent, visit, is_missed=event == "RINGNOANSWER")
-        self._schedule(at + (_AFTER_MISS if event == "RINGNOANSWER" else 1), self._free, agent)
+        if event == "RINGNOANSWER":
+            self._free_later(at, _AFTER_MISS, agent, "missed")
+        else:
+            self._free_later(at, 1, agent, "abandoned" if visit.leave_kind == "abandon" else "")
+
+    def _free_later(self, at: int, seconds: int, agent: Agent, cause: str) -> None:
+        """No offers for some seconds, for the telephone rang in vain."""
+        self._schedule(at + seconds, self._free, agent)
+        if self.truth:
+            until = at + seconds if at + seconds < self.end else None
+            self.truth.not_ready(agent.person.agent_id, at, until, cause)
 
     def _depart(self, at: int, visit: Visit) -> None:
         """The caller's patience or the queue's time is over, unless the wait ended before."""
@@ -420,6 +431,7 @@ class _Centre:
             event = "COMPLETEAGENT" if leg.hung_up_by == "agent" else "COMPLETECALLER"
             self._log(at, visit, agent.label, f"{event}|{figures}")
         free_at = at + 1 + int(self.draw.expovariate(1 / WRAP_UP_MEAN))
+        leg.after_call = free_at - at if free_at < self.end else None
         for system in self.other_systems:
             system.hung_up(at, agent, visit, free_at)
         if is_over:
@@ -494,7 +506,7 @@ class _Centre:
             self.idle[agent.person.queues].append((agent.ticket, agent))
 
     def _pause(self, at: int, agent: Agent, seconds: int, reason: str) -> None:
-        agent.state, agent.paused_since = "paused", at
+        agent.state, agent.paused_since, agent.paused_for = "paused", at, reason
         self._log_pause(at, agent, "PAUSE", reason)
         self._agent_changed(at, agent, "away", reason)
         self._schedule(at + seconds, self._resume, (agent, reason))
@@ -504,7 +516,7 @@ class _Centre:
         self._log_pause(at, agent, "UNPAUSE", reason)
         self._agent_changed(at, agent, "available")
         if self.truth:
-            self.truth.paused(agent.person.agent_id, agent.paused_since, at)
+            self.truth.paused(agent.person.agent_id, agent.paused_since, at, reason)
         agent.breaks = [pause for pause in agent.breaks if pause[0] > at + _BETWEEN_BREAKS]
         agent.state = "busy"
         self._free(at, agent)
@@ -537,17 +549,18 @@ class _Centre:
 
     def _record_what_is_open(self) -> None:
         """At the cut-off: open calls, agents still logged in, shifts that have not ended."""
+        for call in self.open_calls.values():
+            for system in self.other_systems:
+                system.call_open(call)
         if self.truth and self.cut_off is not None:
             for call in self.open_calls.values():
-                last = call.visits[-1]
-                between_queues = last.wait is not None and last.legs[-1].talk is not None
-                # To the log a call under way to its next queue has ended with the transfer.
-                self.truth.contact(call, last.legs[-1].ended_at if between_queues else None)
+                self.truth.contact(call, None)
             for agent in self.agents:
                 if agent.state != "off":
                     self.truth.logged_in(agent.person.agent_id, agent.login, self.log.last_at)
                 if agent.state == "paused":
-                    self.truth.paused(agent.person.agent_id, agent.paused_since, self.log.last_at)
+                    since = agent.paused_since
+                    self.truth.paused(agent.person.agent_id, since, self.log.last_at, agent.paused_for)
         for duty in self.duties.values():
             self.attendance.went_home(duty, None)
         for system in self.other_systems:

@@ -1,10 +1,9 @@
 """What FreeSWITCH writes of the simulated centre: FusionPBX's export of ``v_xml_cdr``, and agents' statuses.
 
 ``freeswitch/xml_cdr-YYYYMMDD.csv``: a row per channel, written when the call is over, in the file of the day
-it began on. The caller's channel has the variables of the last queue only,
-and keeps what an earlier queue left
-in the others; agents' channels have the entry's epoch because the dialplan exports it (``cc_export_vars``).
-``freeswitch/agent_status-YYYYMMDD.csv``: a row per ``agent-status-change`` event.
+it began on. The caller's channel, from the menu on, has the variables of the last queue only, and keeps what
+an earlier queue left in the others; agents' channels have the entry's epoch because the dialplan exports it
+(``cc_export_vars``). ``freeswitch/agent_status-YYYYMMDD.csv``: a row per ``agent-status-change`` event.
 
 Ids are those of the simulated centre, so that its CRM's references hold.
 """
@@ -66,8 +65,11 @@ class FreeSwitch(Observer):
         for number, visit in enumerate(call.visits, 1):
             for leg_number, leg in enumerate(visit.legs, 1):
                 self._write(self._agent_channel(call, visit, leg, f"m{number}", f"a{number}-{leg_number}"))
+            for leg_number, leg in enumerate(visit.cancelled, 1):
+                fields = self._agent_channel(call, visit, leg, f"m{number}", f"c{number}-{leg_number}")
+                self._write(fields | {"hangup_cause": "ORIGINATOR_CANCEL"})
             variables |= self._member_variables(call, visit, number)
-        first, last = call.visits[0].entered_at, call.visits[-1]
+        first, last = call.visits[0].entered_at - call.arrival.ivr_seconds, call.visits[-1]
         hung_up_by = last.legs[-1].hung_up_by if last.outcome == "answered" else "customer"
         self._write(variables | {
             "xml_cdr_uuid": call.contact_id, "direction": "inbound", "leg": "a",

@@ -46,5 +46,8 @@ class Observer:
     def call_ended(self, call: Call) -> None:
         """The caller is gone: the call is complete."""
 
+    def call_open(self, call: Call) -> None:
+        """The data end, and the caller still waits or talks; told before `finish`."""
+
     def finish(self, last_at: int) -> None:
         """The simulation is over; ``last_at`` is the instant of its last event."""

@@ -71,7 +71,8 @@ class Plan:
     ``open_from`` is on the next day, and ``24:00`` is midnight. ``callback_key`` is the key with which
     half of the callers who press one ask to be called back; the others press ``*`` and flow out.
     ``cut_off`` ends every file at that instant (local time of the centre when it names no zone).
-    ``systems`` names the telephone systems whose files are written, by their kind; Asterisk's always are.
+    ``systems`` names the telephone systems whose files are written, by their kind; Asterisk's always are. The
+    truth is written as the last of them can tell it.
 
     Raises:
         ConfigError: the plan contradicts itself.
@@ -96,8 +97,8 @@ class Plan:
         queue_ids = {queue.queue_id for queue in self.queues}
         problems = [
             (
-                not {*self.systems} <= {*SYSTEMS},
-                "`systems` names a telephone system that is not simulated",
+                not self.systems or not {*self.systems} <= {*SYSTEMS},
+                "`systems` is empty or names a telephone system that is not simulated",
                 f"choose of {', '.join(SYSTEMS)}",
             ),
             (self.days < 1, "`days` is less than 1", "simulate at least one day"),

@@ -3,22 +3,25 @@
 One CSV file per mart below ``truth/``, with natural ids in place of keys (``contact_id``, ``queue_id``,
 ``agent_id``; a visit is named by ``contact_id`` and ``visit_number``). Instants are ISO 8601 in UTC, whole
 seconds; an empty field is unknown or does not apply. Nothing here reads the files the source systems write.
+What a telephone system does not know is left out of the truth written for it (`knowledge`).
 
 What the figures mean (KPI conventions; T and S from the plan):
 
 - a visit's wait includes ringing; ``left_at`` is when the wait ended; a visit counts in the local half-hour
-  and on the local date of its entry, a contact on the local date of its start;
+  and on the local date of its entry, a contact on the date of its first one, however long the menu before it;
 - a leg is an offer that rang: an answered one, or a missed one (a member that could not be rung at all, and a
   ring cut short by the caller, are no missed offers); it stands whole on the local date of the offer;
 - a contact is ``answered`` when any of its visits was, else it has its last visit's outcome; while it is
   open it is ``in_progress``;
-- an agent's day has the offers answered or given up on it; its seconds of talk, log-in and pause are clipped
-  at local midnight;
-- an agent is in one state each second from log-in to log-off: ringing, talk, away, else available (a log
-  without after-call work shows that as available); spans are cut at local midnight, and the time between two
-  log-ins of one date is offline;
+- an agent is in one state each second from log-in to log-off: ringing, talk, after-call work, away (on a
+  break, or not ready after a missed offer), else available; spans are cut at local midnight, and the time
+  between two log-ins of one date is offline;
+- an agent's half-hour has the seconds of these states clipped to it, and offers, answers, misses and ends of
+  talks where they happened; a day is the sum of its half-hours. A half-hour in which anybody is logged in
+  stands once for the centre, on the first of its agents;
 - at ``cut_off`` a visit still waiting is ``in_progress``, one still talking is ``answered`` with unknown talk
-  time; agents talk, are logged in and paused until the log's last line, for nothing is known beyond it.
+  time, after-call work that goes on has an unknown length; whatever an agent is doing then lasts until the
+  last event, for nothing is known beyond it.
 """
 
 from __future__ import annotations
@@ -26,14 +29,25 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from callhouse.simulate.knowledge import (
+    AFTER_CALL,
+    BETWEEN,
+    MENU,
+    OPEN,
+    OPEN_MENU,
+    OPEN_RING,
+    OPEN_WORK,
+    RING,
+    Knowledge,
+)
 from callhouse.simulate.output import CsvFile, Outputs
 from callhouse.simulate.people import Duty
-from callhouse.simulate.plan import Clock, Plan, utc
+from callhouse.simulate.plan import HALF_HOUR, Clock, Plan, utc
 
 if TYPE_CHECKING:
-    from callhouse.simulate.centre import Call, Visit
+    from callhouse.simulate.centre import Call, Leg, Visit
     from callhouse.simulate.systems import Case
 
 SOURCE = "pbx"
@@ -44,10 +58,14 @@ _COUNTS = (
 )  # fmt: skip
 _DURATIONS = ("talk_seconds", "hold_seconds", "after_call_seconds")
 _WAITS = ("wait_seconds", "answered_wait_seconds", "abandoned_wait_seconds")
-_OF_SHIFT = ("scheduled_seconds", "present_seconds")  # empty on a day without a shift
-_AGENT_DAY = (
-    "answered_count", "missed_count", *_DURATIONS, "logged_in_seconds", "paused_seconds", *_OF_SHIFT,
+_OF_LOG_INS = ("logged_in_seconds", "available_seconds")  # empty where nobody was logged in
+_OF_AGENTS = (
+    *(f"{moment}_count" for moment in ("offered", "answered", "missed", "handled")), *_OF_LOG_INS,
+    "ringing_seconds", *_DURATIONS, "away_seconds", "staffed_interval_seconds",
 )  # fmt: skip
+_OF_AGENT_DAYS = tuple(
+    name for name in _OF_AGENTS if name not in ("offered_count", "handled_count", "staffed_interval_seconds")
+)
 
 COLUMNS: dict[str, tuple[str, ...]] = {
     "fct_contacts": (
@@ -66,8 +84,14 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "transfer_kind", "transfer_target",
     ),
     "fct_queue_intervals": ("queue_id", "interval_start_at", "business_date", *_COUNTS, *_WAITS, *_DURATIONS),
-    "fct_agent_days": ("agent_id", "business_date", *_AGENT_DAY),
-    "fct_agent_states": ("agent_id", "started_at", "ended_at", "business_date", "state", "state_seconds"),
+    "fct_agent_intervals": ("agent_id", "interval_start_at", "business_date", *_OF_AGENTS),
+    "fct_agent_days": (
+        "agent_id", "business_date", *_OF_AGENT_DAYS, "paused_seconds", "scheduled_seconds",
+        "present_seconds",
+    ),
+    "fct_agent_states": (
+        "agent_id", "started_at", "ended_at", "business_date", "state", "reason", "state_seconds",
+    ),
     "fct_surveys": (
         "source", "survey_id", "contact_id", "customer_id", "business_date", "question", "score", "max_score",
         "answered_at", "valid_count", "satisfied_count",
@@ -83,105 +107,151 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     ),
 }  # fmt: skip
 _INTERVAL_INDEX = {name: index for index, name in enumerate((*_COUNTS, *_WAITS, *_DURATIONS))}
-_AGENT_DAY_INDEX = {name: index for index, name in enumerate(_AGENT_DAY)}
+_AGENT_INDEX = {name: index for index, name in enumerate(_OF_AGENTS)}
+
+
+class _Span(NamedTuple):
+    """What an agent did; ``end`` is None while it goes on."""
+
+    begin: int
+    end: int | None
+    state: str
+    reason: str = ""
 
 
 class Truth:
-    """Writes what it is told. Rows stream to disk; half-hours and agent days are summed in memory."""
+    """Writes what a telephone system knows of what it is told. Rows stream to disk; half-hours are summed in
+    memory.
+    """
 
-    def __init__(self, plan: Plan, clock: Clock, outputs: Outputs) -> None:
-        self._plan, self._clock = plan, clock
+    def __init__(self, plan: Plan, clock: Clock, outputs: Outputs, knowledge: Knowledge) -> None:
+        self._plan, self._clock, self._known = plan, clock, knowledge
         self._files = {
             mart: CsvFile(outputs, f"truth/{mart}.csv", columns, f"truth/{mart}")
             for mart, columns in COLUMNS.items()
         }
+        self._queues = {queue.extension: queue.queue_id for queue in plan.queues}
         self._intervals: dict[tuple[int, str], list[int]] = defaultdict(lambda: [0] * len(_INTERVAL_INDEX))
-        self._open_talks: dict[str, int] = {}
         self._log_ins: dict[str, list[tuple[int, int]]] = defaultdict(list)
-        self._busy: dict[str, list[tuple[int, int, str]]] = defaultdict(list)
-        self._shifts: set[tuple[date, str]] = set()
-        self._agent_days: dict[tuple[date, str], list[int]] = defaultdict(lambda: [0] * len(_AGENT_DAY))
+        self._spans: dict[str, list[_Span]] = defaultdict(list)
+        self._shifts: dict[tuple[date, str], tuple[int, int]] = {}
+        self._of_agents: dict[tuple[int, str], list[int]] = defaultdict(lambda: [0] * len(_AGENT_INDEX))
 
     def contact(self, call: Call, ended_at: int | None) -> None:
         """A contact with all its visits and legs, once it is over (or cut off: ``ended_at`` None)."""
         visits = call.visits
+        legs = [leg for visit in visits for leg in visit.legs]
+        answered = [leg for leg in legs if leg.is_answered]
+        if ended_at is None and visits[-1].outcome == "answered" and not self._known.knows(BETWEEN):
+            ended_at = answered[-1].ended_at
+        is_open = ended_at is None
+        goes_on = is_open or (
+            self._known.knows(AFTER_CALL) and any(leg.after_call is None for leg in answered)
+        )
+        is_told = self._known.knows(OPEN) or not goes_on
+        if is_told or self._known.knows(OPEN_WORK):
+            for visit in visits:
+                self._work(visit, is_open)
+        if not is_told:
+            return
         for number, visit in enumerate(visits, 1):
             self._visit(call, visit, number)
-        legs = [leg for visit in visits for leg in visit.legs]
-        agents = [leg.agent_id for leg in legs if leg.is_answered]
-        is_open = ended_at is None
+        agents = [leg.agent_id for leg in answered]
         outcome = "in_progress" if is_open else "answered" if agents else visits[-1].outcome
+        knows_menu = self._known.knows(MENU) and (self._known.knows(OPEN_MENU) or not is_open)
+        menu = call.arrival.ivr_seconds if knows_menu else None
+        durations = (self._durations(visit) for visit in visits)
         self._files["fct_contacts"].write((
             SOURCE, call.contact_id, self._clock.day(visits[0].entered_at).isoformat(), "voice", "inbound",
-            call.customer_id, utc(visits[0].entered_at), utc(ended_at), "", visits[0].queue.queue_id,
-            visits[-1].queue.queue_id, agents[0] if agents else "", agents[-1] if agents else "", len(visits),
-            len(legs), outcome, "true" if is_open else "false", _sum_of_known(visit.wait for visit in visits),
-            *_durations(_sum_of_known(visit.talk_seconds for visit in visits)), "", "",
+            call.customer_id, utc(visits[0].entered_at - (menu or 0)), utc(ended_at), _text(menu),
+            visits[0].queue.queue_id, visits[-1].queue.queue_id, agents[0] if agents else "",
+            agents[-1] if agents else "", len(visits), len(legs), outcome, "true" if is_open else "false",
+            _text(_sum_of_known(visit.wait for visit in visits)),
+            *(_text(_sum_of_known(figures)) for figures in zip(*durations, strict=True)), "", "",
         ))  # fmt: skip
 
     def _visit(self, call: Call, visit: Visit, number: int) -> None:
         wait, outcome, agent_id = visit.wait, visit.outcome, ""
         for leg_number, leg in enumerate(visit.legs, 1):
-            day = self._clock.day(leg.offered_at)
-            self._files["fct_agent_legs"].write((
-                SOURCE, call.contact_id, number, day.isoformat(), visit.queue.queue_id, leg.agent_id,
-                leg_number, utc(leg.offered_at), leg.ring, "answered" if leg.is_answered else "missed",
-                utc(leg.offered_at + leg.ring) if leg.is_answered else "", utc(leg.ended_at),
-                *_durations(leg.talk), leg.hung_up_by, "blind" if leg.transfer_target else "",
-                leg.transfer_target,
-            ))  # fmt: skip
             answered_at = leg.offered_at + leg.ring
-            self.rang(leg.agent_id, leg.offered_at, answered_at)
+            self._files["fct_agent_legs"].write((
+                SOURCE, call.contact_id, number, self._clock.day(leg.offered_at).isoformat(),
+                visit.queue.queue_id, leg.agent_id, leg_number, utc(leg.offered_at), leg.ring,
+                "answered" if leg.is_answered else "missed", utc(answered_at) if leg.is_answered else "",
+                utc(leg.ended_at), *map(_text, self._of_leg(leg)), leg.hung_up_by,
+                "blind" if leg.transfer_target else "", self._target(leg),
+            ))  # fmt: skip
+            if self._known.knows(RING):
+                self._count(leg.agent_id, leg.offered_at, "offered_count")
+            self._count(leg.agent_id, answered_at, "answered_count" if leg.is_answered else "missed_count")
             if leg.is_answered:
                 agent_id = leg.agent_id
-                self._add_agent(leg.agent_id, self._clock.day(answered_at), "answered_count", 1)
-                if leg.talk is None:
-                    self._open_talks[leg.agent_id] = answered_at
-                else:
-                    self._talked(leg.agent_id, answered_at, answered_at + leg.talk)
-            else:
-                self._add_agent(leg.agent_id, self._clock.day(answered_at), "missed_count", 1)
+                if leg.ended_at is not None:
+                    self._count(agent_id, leg.ended_at, "handled_count")
         in_threshold = wait is not None and wait <= self._plan.threshold_seconds
         is_short = wait is not None and wait <= self._plan.short_abandon_seconds
         counts = (
             1, *(int(outcome == name) for name in OUTCOMES), int(outcome == "answered" and in_threshold),
             int(outcome == "abandoned" and in_threshold), int(outcome == "abandoned" and is_short),
         )  # fmt: skip
-        interval = self._clock.half_hour(visit.entered_at)
+        interval, durations = self._clock.half_hour(visit.entered_at), self._durations(visit)
+        is_known = self._known.ways_out is None or visit.reason in self._known.ways_out
         self._files["fct_queue_visits"].write((
             SOURCE, call.contact_id, self._clock.day(visit.entered_at).isoformat(), utc(interval),
             visit.queue.queue_id, agent_id, number, utc(visit.entered_at),
-            utc(None if wait is None else visit.entered_at + wait), "" if wait is None else wait, outcome,
-            visit.reason, *counts, *_durations(visit.talk_seconds),
+            utc(None if wait is None else visit.entered_at + wait), _text(wait), outcome,
+            visit.reason if is_known else "", *counts, *map(_text, durations),
         ))  # fmt: skip
         known = wait or 0
         measures = (
             *counts, known, known * int(outcome == "answered"), known * int(outcome == "abandoned"),
-            visit.talk_seconds or 0, 0, 0,
+            *(figure or 0 for figure in durations),
         )  # fmt: skip
         totals = self._intervals[interval, visit.queue.queue_id]
         for index, measure in enumerate(measures):
             totals[index] += measure
 
-    def rang(self, agent_id: str, begin: int, end: int) -> None:
-        self._busy[agent_id].append((begin, end, "ringing"))
+    def _work(self, visit: Visit, is_open: bool) -> None:
+        """What agents did for a visit."""
+        for leg in (*visit.legs, *visit.cancelled):
+            answered_at = leg.offered_at + leg.ring
+            if self._known.knows(RING):
+                self._spans[leg.agent_id].append(_Span(leg.offered_at, answered_at, "ringing"))
+            if leg.is_answered:
+                self._spans[leg.agent_id].append(_Span(answered_at, leg.ended_at, "talk"))
+            if leg.is_answered and leg.ended_at is not None and self._known.knows(AFTER_CALL):
+                free_at = None if leg.after_call is None else leg.ended_at + leg.after_call
+                self._spans[leg.agent_id].append(_Span(leg.ended_at, free_at, "after_call"))
+        if is_open and visit.wait is None and visit.agent and self._known.knows(OPEN_RING):
+            self._spans[visit.agent.person.agent_id].append(_Span(visit.offered_at, None, "ringing"))
+
+    def _durations(self, visit: Visit) -> tuple[int | None, int | None, int | None]:
+        """Talk, hold and after-call seconds of a visit, None where they are not known yet."""
+        if visit.outcome == "answered":
+            return self._of_leg(visit.legs[-1])
+        return (None, None, None) if visit.outcome == "in_progress" else (0, 0, 0)
+
+    def _of_leg(self, leg: Leg) -> tuple[int | None, int | None, int | None]:
+        if leg.talk is None:
+            return None, None, None
+        return leg.talk, 0, leg.after_call if self._known.knows(AFTER_CALL) else 0
+
+    def _target(self, leg: Leg) -> str:
+        if self._known.names_queues:
+            return self._queues.get(leg.transfer_target, leg.transfer_target)
+        return leg.transfer_target
 
     def logged_in(self, agent_id: str, begin: int, end: int) -> None:
+        """From log-in to log-off; whatever goes on ends with it."""
         self._log_ins[agent_id].append((begin, end))
-        for day, seconds in self._clock.by_day(begin, end):
-            self._add_agent(agent_id, day, "logged_in_seconds", seconds)
-        if agent_id in self._open_talks:  # the log ends before the call does
-            self._talked(agent_id, self._open_talks.pop(agent_id), end)
 
-    def _talked(self, agent_id: str, begin: int, end: int) -> None:
-        self._busy[agent_id].append((begin, end, "talk"))
-        for day, seconds in self._clock.by_day(begin, end):
-            self._add_agent(agent_id, day, "talk_seconds", seconds)
+    def paused(self, agent_id: str, begin: int, end: int, reason: str) -> None:
+        self._spans[agent_id].append(_Span(begin, end, "away", self._known.breaks.get(reason, reason)))
 
-    def paused(self, agent_id: str, begin: int, end: int) -> None:
-        self._busy[agent_id].append((begin, end, "away"))
-        for day, seconds in self._clock.by_day(begin, end):
-            self._add_agent(agent_id, day, "paused_seconds", seconds)
+    def not_ready(self, agent_id: str, begin: int, end: int | None, cause: str) -> None:
+        """No offers for a while (``end`` None: it goes on), for a telephone rang in vain."""
+        if cause in self._known.not_ready:
+            self._spans[agent_id].append(_Span(begin, end, "away", self._known.not_ready[cause]))
 
     def case(self, case: Case, call: Call) -> None:
         is_closed = case.closed_at is not None
@@ -213,55 +283,87 @@ class Truth:
             agent_id, duty.day.isoformat(), duty.person.shift_code, utc(start), utc(end), utc(first_in),
             utc(last_out), 1, int(first_in is not None), end - start, present, late,
         ))  # fmt: skip
-        self._shifts.add((duty.day, agent_id))
-        self._add_agent(agent_id, duty.day, "scheduled_seconds", end - start)
-        self._add_agent(agent_id, duty.day, "present_seconds", present)
+        scheduled_before, present_before = self._shifts.get((duty.day, agent_id), (0, 0))
+        self._shifts[duty.day, agent_id] = scheduled_before + end - start, present_before + present
 
     def finish(self) -> None:
-        for agent_id in sorted(self._log_ins):
+        for agent_id in sorted({*self._log_ins, *self._spans}):
             self._states(agent_id)
         for (interval, queue_id), totals in sorted(self._intervals.items()):
-            day = self._clock.day(interval).isoformat()
-            self._files["fct_queue_intervals"].write((queue_id, utc(interval), day, *totals))
-        for (date_of_agent, agent_id), totals in sorted(self._agent_days.items()):
+            local_date = self._clock.day(interval).isoformat()
+            self._files["fct_queue_intervals"].write((queue_id, utc(interval), local_date, *totals))
+        days: dict[tuple[date, str], list[int]] = defaultdict(lambda: [0] * len(_AGENT_INDEX))
+        staffed_at = None
+        for (interval, agent_id), totals in sorted(self._of_agents.items()):
+            if interval != staffed_at and totals[_AGENT_INDEX["logged_in_seconds"]]:
+                staffed_at, totals[_AGENT_INDEX["staffed_interval_seconds"]] = interval, HALF_HOUR
+            day = self._clock.day(interval)
+            of_day = days[day, agent_id]
+            for index, measure in enumerate(totals):
+                of_day[index] += measure
             row: list[int | str] = [*totals]
-            if (date_of_agent, agent_id) not in self._shifts:
-                row[-len(_OF_SHIFT) :] = [""] * len(_OF_SHIFT)
-            self._files["fct_agent_days"].write((agent_id, date_of_agent.isoformat(), *row))
+            if not totals[_AGENT_INDEX["logged_in_seconds"]]:
+                for name in _OF_LOG_INS:
+                    row[_AGENT_INDEX[name]] = ""
+            self._files["fct_agent_intervals"].write((agent_id, utc(interval), day.isoformat(), *row))
+        for day, agent_id in sorted({*days, *self._shifts}):
+            of_day, shift = days[day, agent_id], self._shifts.get((day, agent_id))
+            self._files["fct_agent_days"].write((
+                agent_id, day.isoformat(), *(of_day[_AGENT_INDEX[name]] for name in _OF_AGENT_DAYS),
+                of_day[_AGENT_INDEX["away_seconds"]], *(shift or ("", "")),
+            ))  # fmt: skip
 
     def _states(self, agent_id: str) -> None:
         """An agent's spans, one after the other; what fills the time logged in is available."""
-        busy = iter(sorted(span for span in self._busy[agent_id] if span[0] < span[1]))
-        span = next(busy, None)
+        log_ins = sorted((begin, end) for begin, end in self._log_ins[agent_id] if begin < end)
+        last = log_ins[-1][1] if log_ins else 0
+        spans = sorted(
+            span._replace(end=last) if span.end is None else span for span in self._spans[agent_id]
+        )
+        busy = [(span.begin, span.end or 0, span) for span in spans if span.begin < (span.end or 0)]
+        if not log_ins:  # no log-in tells when they were there
+            log_ins = [(begin, end) for begin, end, _ in busy]
+        filling = "available" if self._log_ins[agent_id] else "unknown"
+        between = "offline" if self._log_ins[agent_id] else "unknown"
+        waiting = iter(busy)
+        span = next(waiting, None)
         logged_off: int | None = None
-        for log_in, log_off in sorted(self._log_ins[agent_id]):
+        for log_in, log_off in log_ins:
             if logged_off is not None and self._clock.day(logged_off) == self._clock.day(log_in):
-                self._state(agent_id, logged_off, log_in, "offline")
+                self._state(agent_id, logged_off, log_in, between)
             now = log_in
             while span is not None and span[0] < log_off:
-                self._state(agent_id, now, span[0], "available")
-                self._state(agent_id, *span)
-                now, span = span[1], next(busy, None)
-            self._state(agent_id, now, log_off, "available")
+                self._state(agent_id, now, span[0], filling)
+                self._state(agent_id, span[0], span[1], span[2].state, span[2].reason)
+                now, span = span[1], next(waiting, None)
+            self._state(agent_id, now, log_off, filling)
             logged_off = log_off
 
-    def _state(self, agent_id: str, begin: int, end: int, state: str) -> None:
+    def _state(self, agent_id: str, begin: int, end: int, state: str, reason: str = "") -> None:
         for day, seconds in self._clock.by_day(begin, end):
+            until = begin + seconds
             self._files["fct_agent_states"].write(
-                (agent_id, utc(begin), utc(begin + seconds), day.isoformat(), state, seconds)
+                (agent_id, utc(begin), utc(until), day.isoformat(), state, reason, seconds)
             )
-            begin += seconds
+            while begin < until:
+                interval = self._clock.half_hour(begin)
+                piece = min(until, interval + HALF_HOUR) - begin
+                if state not in ("offline", "unknown"):
+                    of_agent = self._of_agents[interval, agent_id]
+                    of_agent[_AGENT_INDEX[f"{state}_seconds"]] += piece
+                    if self._log_ins[agent_id]:
+                        of_agent[_AGENT_INDEX["logged_in_seconds"]] += piece
+                begin += piece
 
-    def _add_agent(self, agent_id: str, day: date, measure: str, amount: int) -> None:
-        self._agent_days[day, agent_id][_AGENT_DAY_INDEX[measure]] += amount
+    def _count(self, agent_id: str, at: int, what: str) -> None:
+        self._of_agents[self._clock.half_hour(at), agent_id][_AGENT_INDEX[what]] += 1
 
 
-def _sum_of_known(figures: Iterable[int | None]) -> int | str:
-    """The sum of what is known, empty when nothing is."""
+def _sum_of_known(figures: Iterable[int | None]) -> int | None:
+    """The sum of what is known, None when nothing is."""
     known = [figure for figure in figures if figure is not None]
-    return sum(known) if known else ""
+    return sum(known) if known else None
 
 
-def _durations(talk: int | str | None) -> tuple[int | str, int | str, int | str]:
-    """Talk, hold and after-call seconds. Asterisk logs no hold and no after-call time: 0 at the end."""
-    return ("", "", "") if talk is None or talk == "" else (talk, 0, 0)
+def _text(figure: int | None) -> str:
+    return "" if figure is None else str(figure)
