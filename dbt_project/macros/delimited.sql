@@ -259,6 +259,7 @@
             then (to_jsonb(_raw_row) - '_load_id' - '_line' - '_extra')::text
         end as _raw
     from (
+        {{ computed_once() }}
         select
             parsed.*,
             nullif(concat_ws('; ',
@@ -280,6 +281,7 @@
                 null
             ), '') as _reject_reason
         from (
+            {{ computed_once() }}
             select
                 texts.*
                 {%- for name, field in definition.fields.items() %},
@@ -294,6 +296,7 @@
                 {%- endif %}
                 {%- endfor %}
             from (
+                {{ computed_once() }}
                 select
                     '{{ stream.source }}'::text as source,
                     '{{ stream.stream }}'::text as stream,
@@ -313,10 +316,7 @@
                     {%- endfor %}
                 from {{ stream.relation }} as _raw_row
                 where {{ only_loads(stream) }}
-                offset 0
             ) as texts
-            offset 0
         ) as parsed
-        offset 0
     ) as judged
 {% endmacro %}

@@ -208,3 +208,12 @@
     {%- endset -%}
     {{ return(run_query(query).columns[0].values() | list) }}
 {% endmacro %}
+
+{#
+  Stands before the `select` of a subquery whose columns are used several times: PostgreSQL would merge it with the query
+  around it and compute them as often. A `with` prevents that, read or not, and unlike `offset 0` lets several processes
+  share the work.
+#}
+{% macro computed_once() -%}
+    with computed_once as (select 1) -- noqa: ST03
+{% endmacro %}

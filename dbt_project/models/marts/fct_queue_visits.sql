@@ -1,26 +1,17 @@
-with visits as (
-    select *
-    from {{ ref('int_queue_visits') }}
-    where {{ in_run('business_date') }}
-),
-
-service_levels (queue_id, valid_from, threshold_seconds, short_abandon_seconds, promise_seconds) as (
+with service_levels (queue_id, valid_from, threshold_seconds, short_abandon_seconds, promise_seconds) as (
     values {{ service_level_rows() }}
 ),
 
-{#- One look-up per queue and day, not per visit. -#}
-queue_days as (
-    select distinct queue_id, business_date from visits
-),
-
+{#- One look-up per date and queue with levels of its own, not per visit; null stands for all others. -#}
 thresholds as (
     select
-        queue_days.queue_id,
-        queue_days.business_date,
+        queues.queue_id,
+        run_date as business_date,
         in_force.threshold_seconds,
         in_force.short_abandon_seconds,
         in_force.promise_seconds
-    from queue_days
+    from (select distinct queue_id from service_levels) as queues
+    cross join unnest({{ run_dates() }}) as run_date
     cross join lateral (
         select
             service_levels.threshold_seconds,
@@ -28,11 +19,28 @@ thresholds as (
             service_levels.promise_seconds
         from service_levels
         where
-            (service_levels.queue_id = queue_days.queue_id or service_levels.queue_id is null)
-            and service_levels.valid_from <= queue_days.business_date
+            (service_levels.queue_id = queues.queue_id or service_levels.queue_id is null)
+            and service_levels.valid_from <= run_date
         order by service_levels.queue_id asc nulls last, service_levels.valid_from desc
         limit 1
     ) as in_force
+),
+
+visits as (
+    select
+        visits.*,
+        case when own.queue_id is null then others.threshold_seconds else own.threshold_seconds end
+            as threshold_seconds,
+        case when own.queue_id is null then others.short_abandon_seconds else own.short_abandon_seconds end
+            as short_abandon_seconds,
+        case when own.queue_id is null then others.promise_seconds else own.promise_seconds end
+            as promise_seconds
+    from {{ ref('int_queue_visits') }} as visits
+    left join thresholds as own
+        on visits.queue_id = own.queue_id and visits.business_date = own.business_date
+    left join thresholds as others
+        on visits.business_date = others.business_date and others.queue_id is null
+    where {{ in_run('visits.business_date') }}
 ),
 
 {#- The visits that an agent's transfer sent on to the next queue. -#}
@@ -67,26 +75,24 @@ select
     (visits.outcome = 'in_progress')::integer as in_progress_count,
     (visits.outcome = 'blocked')::integer as blocked_count,
     (
-        visits.outcome = 'answered' and coalesce(visits.wait_seconds <= thresholds.threshold_seconds, false)
+        visits.outcome = 'answered' and coalesce(visits.wait_seconds <= visits.threshold_seconds, false)
     )::integer as answered_in_threshold_count,
     (
-        visits.outcome = 'abandoned' and coalesce(visits.wait_seconds <= thresholds.threshold_seconds, false)
+        visits.outcome = 'abandoned' and coalesce(visits.wait_seconds <= visits.threshold_seconds, false)
     )::integer as abandoned_in_threshold_count,
     (
         visits.outcome = 'abandoned'
-        and coalesce(visits.wait_seconds <= thresholds.short_abandon_seconds, false)
+        and coalesce(visits.wait_seconds <= visits.short_abandon_seconds, false)
     )::integer as short_abandoned_count,
     visits.talk_seconds,
     visits.hold_seconds,
     visits.after_call_seconds,
     {#- Where nothing is promised no call keeps it or breaks it. #}
-    case when thresholds.promise_seconds is not null then (
-        visits.outcome = 'answered' and coalesce(visits.wait_seconds <= thresholds.promise_seconds, false)
+    case when visits.promise_seconds is not null then (
+        visits.outcome = 'answered' and coalesce(visits.wait_seconds <= visits.promise_seconds, false)
     )::integer end as answered_in_promise_count,
     (transferred.visit_number is not null and visits.outcome <> 'blocked')::integer as transferred_in_count
 from visits
-left join thresholds
-    on visits.queue_id = thresholds.queue_id and visits.business_date = thresholds.business_date
 left join transferred
     on
         visits.source = transferred.source

@@ -123,6 +123,7 @@
 {{ config(same_date=true, affects=affects) }}
 {%- set streams = streams_of_kind('asterisk_queue_log') %}
 with lines as (
+    {{ computed_once() }}
     {%- for stream in streams %}
     {{ 'union all' if not loop.first }}
     select
@@ -145,7 +146,6 @@ with lines as (
         null::text as data4, null::text as data5, null::bigint as _load_id, null::bigint as _line
     where false
     {%- endfor %}
-    offset 0
 ),
 
 judged as (
