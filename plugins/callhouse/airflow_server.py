@@ -238,7 +238,9 @@ def _api(settings: Settings, method: str, path: str, body: dict[str, Any] | None
     return _request(method, f"{_url(port)}/api/v2{path}", body, {"Authorization": f"Bearer {token}"})
 
 
-def _request(method: str, url: str, body: dict[str, Any] | None, headers: dict[str, str]) -> Any:
+def _request(
+    method: str, url: str, body: dict[str, Any] | None, headers: dict[str, str], patience: int = 20
+) -> Any:
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(  # noqa: S310 - only ever our own loopback address
         url, data, headers | {"Content-Type": "application/json"}, method=method
@@ -247,6 +249,9 @@ def _request(method: str, url: str, body: dict[str, Any] | None, headers: dict[s
         with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
             return json.load(answer)
     except urllib.error.HTTPError as error:
+        if error.code == 503 and patience > 0:  # nothing was done: SQLite was somebody else's for a moment
+            time.sleep(POLL_SECONDS)
+            return _request(method, url, body, headers, patience - 1)
         detail = error.read().decode(errors="replace")[:300]
         raise ConfigError(
             f"Airflow refused: {error.code} {detail}", where=url, do="see the message"
