@@ -17,6 +17,7 @@ OPEN_MENU = "the menu of contacts that go on"
 OPEN_WORK = "what agents do in contacts that go on"
 OPEN_RING = "a telephone that rings when the data end"
 BETWEEN = "that a contact on the way to its next queue goes on"
+LAST_MISS = "an offer missed in the very second in which the caller hung up"
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,9 @@ KNOWLEDGE: Mapping[str, Knowledge] = {
         {
             OPEN: "a contact record is written when the contact and its after-call work are over, and agent"
             " events know one that waits only once an agent was offered it: they would count some of those"
-            " who wait and look like all"
+            " who wait and look like all",
+            LAST_MISS: "a caller who hangs up leaves a missed offer behind too, and the record tells of whole"
+            " seconds: whoever rang in that one was not missed by an agent",
         },
         not_ready={"missed": "Missed", "unreachable": "Error", "abandoned": "Missed"},
         names_queues=True,

@@ -34,6 +34,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from callhouse.simulate.knowledge import (
     AFTER_CALL,
     BETWEEN,
+    LAST_MISS,
     MENU,
     OPEN,
     OPEN_MENU,
@@ -140,7 +141,7 @@ class Truth:
     def contact(self, call: Call, ended_at: int | None) -> None:
         """A contact with all its visits and legs, once it is over (or cut off: ``ended_at`` None)."""
         visits = call.visits
-        legs = [leg for visit in visits for leg in visit.legs]
+        legs = [leg for visit in visits for leg in self._told_legs(visit)]
         answered = [leg for leg in legs if leg.is_answered]
         if ended_at is None and visits[-1].outcome == "answered" and not self._known.knows(BETWEEN):
             ended_at = answered[-1].ended_at
@@ -172,7 +173,7 @@ class Truth:
 
     def _visit(self, call: Call, visit: Visit, number: int) -> None:
         wait, outcome, agent_id = visit.wait, visit.outcome, ""
-        for leg_number, leg in enumerate(visit.legs, 1):
+        for leg_number, leg in enumerate(self._told_legs(visit), 1):
             answered_at = leg.offered_at + leg.ring
             self._files["fct_agent_legs"].write((
                 SOURCE, call.contact_id, number, self._clock.day(leg.offered_at).isoformat(),
@@ -210,6 +211,13 @@ class Truth:
         totals = self._intervals[interval, visit.queue.queue_id]
         for index, measure in enumerate(measures):
             totals[index] += measure
+
+    def _told_legs(self, visit: Visit) -> list[Leg]:
+        """A visit's offers without the one that the system takes for a ring cut short by the caller."""
+        if self._known.knows(LAST_MISS) or visit.outcome != "abandoned" or visit.wait is None:
+            return visit.legs
+        left_at = visit.entered_at + visit.wait
+        return [leg for leg in visit.legs if leg.offered_at + leg.ring < left_at]
 
     def _work(self, visit: Visit, is_open: bool) -> None:
         """What agents did for a visit."""
