@@ -120,11 +120,7 @@ rule(
     subject="dim_kpi",
     date_column=None,
     violates="coalesce(btrim(owner), '') = ''",
-    where="""
-    exists (
-      select from build.kpi_values where kpi_values.kpi_id = dim_kpi.kpi_id and kpi_values.target is not null
-    )
-    """,
+    where="kpi_id in (select kpi_values.kpi_id from build.kpi_values where kpi_values.target is not null)",
     remedy="Name the owner in the metric's `meta`.",
 )
 

@@ -23,8 +23,8 @@ queue_calls as (
         count(*)::integer as visit_count,
         (array_agg(outcome order by visit_number desc))[1] as last_outcome,
         sum(wait_seconds)::integer as wait_seconds,
-        {#- Whom the queues let go without an agent has not spoken with anybody. #}
-        case when bool_and(outcome <> 'in_progress') then 0 end as unanswered_seconds
+        {#- Whom a queue let go without an agent has spoken with nobody there. #}
+        case when bool_or(outcome not in ('answered', 'in_progress')) then 0 end as unanswered_seconds
     from {{ ref('int_genesys_cloud__queue_visits') }}
     group by source, contact_id
 ),
@@ -37,10 +37,9 @@ agents as (
         (array_agg(agent_id order by answered_at, participant_number, session_number))[1] as first_agent_id,
         (array_agg(agent_id order by answered_at desc, participant_number desc, session_number desc))[1]
             as last_agent_id,
-        case when count(talk_seconds) = count(*) then sum(talk_seconds) end::integer as talk_seconds,
-        case when count(hold_seconds) = count(*) then sum(hold_seconds) end::integer as hold_seconds,
-        case when count(after_call_seconds) = count(*) then sum(after_call_seconds) end::integer
-            as after_call_seconds
+        sum(talk_seconds)::integer as talk_seconds,
+        sum(hold_seconds)::integer as hold_seconds,
+        sum(after_call_seconds)::integer as after_call_seconds
     from {{ ref('int_genesys_cloud__answers') }}
     where leg_kind not in ('consult', 'conference', 'monitor')
     group by source, contact_id
@@ -96,14 +95,9 @@ contacts as (
             else 'abandoned'
         end as outcome,
         queue_calls.wait_seconds,
-        case when agents.contact_id is null then queue_calls.unanswered_seconds else agents.talk_seconds end
-            as talk_seconds,
-        case when agents.contact_id is null then queue_calls.unanswered_seconds else agents.hold_seconds end
-            as hold_seconds,
-        case
-            when agents.contact_id is null then queue_calls.unanswered_seconds else agents.after_call_seconds
-        end
-            as after_call_seconds
+        coalesce(agents.talk_seconds, queue_calls.unanswered_seconds) as talk_seconds,
+        coalesce(agents.hold_seconds, queue_calls.unanswered_seconds) as hold_seconds,
+        coalesce(agents.after_call_seconds, queue_calls.unanswered_seconds) as after_call_seconds
     from conversations
     left join parties
         on conversations.source = parties.source and conversations.conversation_id = parties.contact_id
