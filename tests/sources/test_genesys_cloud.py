@@ -341,6 +341,20 @@ CALLS = [
             metrics=[metric("tAnswered", 4_000, "23:50:04")], user="1001",
         ),
     ),
+    # Talked 60 s and wrapped up 8 s for sales, waits for service now.
+    conversation(
+        "open-passed-on", "23:40:00", None, caller("23:40:00", None), queued("23:40:00", "23:40:04"),
+        party(
+            "agent", segment("interact", "23:40:04", "23:41:04", disconnectType="transfer"),
+            segment("wrapup", "23:41:04", "23:41:12"), user="1001",
+        ),
+        queued("23:41:04", None, queueId="service"),
+    ),
+    conversation(
+        "open-sent-on", "23:40:00", None, caller("23:40:00", None),
+        queued("23:40:00", "23:40:30", metric("tFlowOut", 30_000, "23:40:30"), disconnectType="transfer"),
+        queued("23:40:30", None, queueId="service"),
+    ),
     # Sent on by sales after its time, called back by service.
     conversation(
         "moved-callback", "09:00:00", "09:01:10", caller("09:00:00", "09:01:10"),
@@ -601,12 +615,19 @@ def test_every_way_out_of_a_queue_has_its_outcome(day: Settings) -> None:
 def test_what_goes_on_is_in_progress_with_unknown_talk(day: Settings) -> None:
     columns = "contact_key, outcome, wait_seconds, talk_seconds, after_call_seconds"
     assert figures(day, "fct_queue_visits", columns, "open-%") == [
+        ("pbx:open-passed-on", "answered", 4, 60, 8),
+        ("pbx:open-passed-on", "in_progress", None, None, None),
+        ("pbx:open-sent-on", "flowed_out", 30, 0, 0),
+        ("pbx:open-sent-on", "in_progress", None, None, None),
         ("pbx:open-talking", "answered", 4, None, None),
         ("pbx:open-waiting", "in_progress", None, None, None),
     ]
-    assert figures(day, "fct_contacts", "contact_id, outcome, ended_at", "open-%") == [
-        ("open-talking", "in_progress", None),
-        ("open-waiting", "in_progress", None),
+    columns = "contact_id, outcome, ended_at, talk_seconds, after_call_seconds"
+    assert figures(day, "fct_contacts", columns, "open-%") == [
+        ("open-passed-on", "in_progress", None, 60, 8),
+        ("open-sent-on", "in_progress", None, 0, 0),
+        ("open-talking", "in_progress", None, None, None),
+        ("open-waiting", "in_progress", None, None, None),
     ]
 
 
