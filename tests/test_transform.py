@@ -56,14 +56,21 @@ def test_a_queue_has_the_centres_service_level_but_for_what_it_sets_itself(
     ]
 
 
-def test_a_mapping_to_a_field_the_record_has_not_is_refused_by_name(
-    make_settings: Callable[..., Settings],
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"case_id": "id", "opened_at": "id", "colour": "id"}, "map names colour; the record has case_id"),
+        ({"case_id": "id"}, "map lacks opened_at; name a column"),
+    ],
+)
+def test_a_mapping_with_a_field_too_many_or_too_few_is_refused_by_name(
+    make_settings: Callable[..., Settings], fields: dict[str, str], said: str
 ) -> None:
     calls = {
         "files": ["c.csv"],
         "record": "case",
         "columns": ["id"],
-        "map": {"case_id": "id", "colour": "id"},
+        "map": fields,
     }
     settings = make_settings(sources={"crm": {"kind": "delimited", "streams": {"cases": calls}}})
     (settings.data_dir / "c.csv").write_text("id\n1\n", encoding="utf-8")
@@ -71,9 +78,7 @@ def test_a_mapping_to_a_field_the_record_has_not_is_refused_by_name(
 
     landing.extract(settings, "crm", DAY, DAY)
     raw.load(settings)
-    with pytest.raises(
-        CallhouseError, match=r"crm\.cases: map names colour; the record has case_id"
-    ) as refused:
+    with pytest.raises(CallhouseError, match=rf"crm\.cases: {said}") as refused:
         transform.stage(settings, runs.begin(settings, DAY, DAY, "t"))
     assert refused.value.where.endswith("dbt.log")
 

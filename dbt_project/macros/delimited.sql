@@ -158,6 +158,11 @@
     {%- endif -%}
 {%- endmacro %}
 
+{# A type of `delimited_record` as the reason of a reject says it. #}
+{% macro type_in_words(type) -%}
+    {{ {'seconds': 'a duration', 'integer': 'a whole number', 'boolean': 'yes or no'}.get(type, 'a ' ~ type) }}
+{%- endmacro %}
+
 {# A column's name in SQL, whatever characters it has. #}
 {% macro quoted(name) -%}
     {{ adapter.quote(name | replace('"', '""')) }}
@@ -231,6 +236,14 @@
         {{ exceptions.raise_compiler_error("config/sources.yml, " ~ stream.source ~ "." ~ stream.stream ~ ": map names "
             ~ unknown | join(', ') ~ "; the record has " ~ definition.fields.keys() | join(', ')) }}
     {%- endif -%}
+    {%- set wanting = [] -%}
+    {%- for name, field in definition.fields.items() if field.required and name not in map -%}
+        {%- do wanting.append(name) -%}
+    {%- endfor -%}
+    {%- if wanting -%}
+        {{ exceptions.raise_compiler_error("config/sources.yml, " ~ stream.source ~ "." ~ stream.stream ~ ": map lacks "
+            ~ wanting | join(', ') ~ "; name a column, or give {sql: …}, for each") }}
+    {%- endif -%}
     {%- set key = stream.options.get('key') -%}
     select
         source,
@@ -269,7 +282,7 @@
                 {%- elif field.type != 'text' %}
                 case when {{ name }} is null then case when {{ delimited_is_missing(field.type, '_text_' ~ name) }}
                     then {{ "'" ~ name ~ ": missing'" if field.required else 'null' }}
-                    else '{{ name }}: not a {{ field.type }}' end end,
+                    else '{{ name }}: not {{ type_in_words(field.type) }}' end end,
                 {%- endif %}
                 {%- if field.allowed %}
                 case when {{ name }} not in ('{{ field.allowed | join("', '") }}') then '{{ name }}: not one of {{ field.allowed | join(", ") }}' end,

@@ -186,7 +186,7 @@ def test_blanks_around_a_text_do_not_belong_to_it(
         ],
         [
             (4, "started_at: missing"),
-            (5, "queue_entered_at: not a time; talk_seconds: not a seconds"),
+            (5, "queue_entered_at: not a time; talk_seconds: not a duration"),
         ],
     )
 
@@ -201,5 +201,5 @@ def test_words_for_nothing_are_nothing_where_a_stream_declares_them(
     ]
     assert staged(make_settings, connection, CALLS | {"missing": ["NULL", "it's nothing"]}, rows) == (
         [("1", DAY, utc(2), None, None, None, "abandoned", None)],
-        [(3, "talk_seconds: not a seconds"), (4, "started_at: missing")],
+        [(3, "talk_seconds: not a duration"), (4, "started_at: missing")],
     )
