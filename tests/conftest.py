@@ -9,11 +9,14 @@
 - ``s3``: a server that speaks S3, and the Airflow connection to it.
 - ``mariadb``: a MariaDB server; skips the test where there is no program of it.
 - ``embedded``: settings of a home with no server yet, for tests of the server itself.
+- ``draw``: chance for a long sweep, which can be repeated.
 - ``write_config``: writes config files into a folder.
 """
 
 from __future__ import annotations
 
+import os
+import random
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -76,6 +79,14 @@ def write_config(
         text = yaml.safe_dump(content, allow_unicode=True, sort_keys=False)
         (folder / name).write_text(text, encoding="utf-8")
     return folder
+
+
+@pytest.fixture
+def draw(request: pytest.FixtureRequest) -> random.Random:
+    """Other cases each time, for every test its own; a failed test shows the seed that repeats it."""
+    seed = os.environ.get("CALLHOUSE_TEST_SEED") or str(random.randrange(2**32))
+    print(f"again with CALLHOUSE_TEST_SEED={seed}")
+    return random.Random(f"{seed}/{request.node.name}")
 
 
 @pytest.fixture(scope="session")

@@ -20,10 +20,9 @@ ROUNDS = 5
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("round_number", range(ROUNDS), ids=lambda number: f"part {number}")
 def test_whatever_is_done_to_a_storys_records_the_marts_are_as_it_was(
-    server: Warehouse, tmp_path: Path, round_number: int
+    server: Warehouse, tmp_path: Path, draw: random.Random, round_number: int
 ) -> None:
-    seed = random.randrange(1, 2**32)
-    print(f"seed {seed}")
+    seed = draw.randrange(1, 2**32)
     told = tellings(STORIES, seed)
     with told_centre(server, tmp_path, told, seed, "acceptance_more") as centre:
         centre.deliver()

@@ -280,15 +280,14 @@ def test_killed_inside_a_transaction_nothing_of_it_is_left(
     wired: Wired,
     forks: Any,
     copy_of_news: Copies,
+    draw: random.Random,
     step: str,
     kills: int | None,
 ) -> None:
     ends = wired.boundaries[step]
     inside = [end.number for end in ends if end.is_open]
     if kills is not None:
-        seed = random.randrange(2**32)
-        print(f"seed {seed}")
-        inside = sorted(random.Random(seed).sample(inside, kills))
+        inside = sorted(draw.sample(inside, kills))
     # What is loaded or staged is not done again: a kill there has a warehouse to itself, others share one.
     alone = step in ("load", "stage")
     for number, chain in enumerate([[one] for one in inside] if alone else [inside]):

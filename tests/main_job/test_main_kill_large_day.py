@@ -86,9 +86,9 @@ def statements_going_on(database: Warehouse) -> int:
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("chain", range(CHAINS), ids=lambda chain: f"part {chain}")
 def test_killed_at_any_moment_of_a_large_day_the_job_ends_as_if_undisturbed(
-    server: Warehouse, large_day: LargeDay, forks: Any, tmp_path: Path, chain: int
+    server: Warehouse, large_day: LargeDay, forks: Any, tmp_path: Path, draw: random.Random, chain: int
 ) -> None:
-    moments = [random.uniform(0, large_day.seconds) for _ in range(KILLS)]
+    moments = [draw.uniform(0, large_day.seconds) for _ in range(KILLS)]
     print(f"killed after {', '.join(f'{moment:.2f}' for moment in moments)} of {large_day.seconds:.2f} s")
     with published_centre(server, large_day.template, tmp_path) as settings:
         job, database = large_day.bring(settings), postgres.open_warehouse(settings)
