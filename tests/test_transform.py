@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 
 import psycopg
 import pytest
@@ -74,13 +74,31 @@ def test_a_mapping_with_a_field_too_many_or_too_few_is_refused_by_name(
     }
     settings = make_settings(sources={"crm": {"kind": "delimited", "streams": {"cases": calls}}})
     (settings.data_dir / "c.csv").write_text("id\n1\n", encoding="utf-8")
-    from callhouse import landing, raw
-
     landing.extract(settings, "crm", DAY, DAY)
     raw.load(settings)
     with pytest.raises(CallhouseError, match=rf"crm\.cases: {said}") as refused:
         transform.stage(settings, runs.begin(settings, DAY, DAY, "t"))
     assert refused.value.where.endswith("dbt.log")
+
+
+def test_dates_are_noted_in_their_order_so_that_models_side_by_side_do_not_block_each_other(
+    make_settings: Callable[..., Settings], connection: psycopg.Connection
+) -> None:
+    options = {
+        "files": ["c.csv"],
+        "record": "case",
+        "columns": ["id", "day"],
+        "map": {"case_id": "id", "opened_at": "day"},
+    }
+    settings = make_settings(sources={"crm": {"kind": "delimited", "streams": {"cases": options}}})
+    days = [DAY - timedelta(days=n * 37 % 100) for n in range(100)]
+    lines = "".join(f"{n},{day} 09:00:00\n" for n, day in enumerate(days))
+    (settings.data_dir / "c.csv").write_text(f"id,day\n{lines}", encoding="utf-8")
+    landing.extract(settings, "crm", DAY, DAY)
+    raw.load(settings)
+    transform.stage(settings, runs.begin(settings, DAY, DAY, "t"))
+    noted = connection.execute("select business_date from ops.affected_dates order by ctid").fetchall()
+    assert [row[0] for row in noted] == sorted(days)
 
 
 def test_a_model_that_fails_names_itself_and_leaves_the_build_state_to_no_other_run(

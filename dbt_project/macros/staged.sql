@@ -143,10 +143,12 @@
         changed_dates as materialized (
             select business_date from changed where business_date is not null group by business_date
         )
+        {# In their order: two models that note the same dates at once must not wait for each other. #}
         insert into ops.affected_dates (business_date, reason)
         select distinct touched.business_date, 'new or changed rows in {{ this.identifier }}'
         from ({{ affects }}) as touched
         where touched.business_date is not null
+        order by touched.business_date
         on conflict (business_date) do update set state = 'pending', reason = excluded.reason, since = now();
 
         update ops.loads set
