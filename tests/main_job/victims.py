@@ -15,6 +15,7 @@ import psycopg
 
 from callhouse import transform
 from callhouse.postgres import Warehouse
+from callhouse.quality import gate
 
 from .warehouse import MainJob
 
@@ -45,6 +46,7 @@ def run_and_tell(
     if is_in_order:
         arguments = transform.dbt_arguments
         transform.dbt_arguments = lambda settings: [*arguments(settings), "--threads", "1"]
+        gate.THREADS = 1
     told.send("ready")
     for name, step in job.steps:
         if name in steps:

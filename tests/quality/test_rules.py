@@ -216,7 +216,7 @@ ALSO_FAILS = {
 def counted(settings: Settings, stage: Any) -> Measurements:
     with connect(settings, "callhouse_build") as connection:
         date_to, dates = _dates(connection, 1, stage)
-        return measure(connection, rules(stage), dates, _parameters(settings, 1, date_to, dates))
+        return measure([connection], rules(stage), dates, _parameters(settings, 1, date_to, dates))
 
 
 def broken(settings: Settings) -> set[str]:

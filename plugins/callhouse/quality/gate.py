@@ -6,6 +6,7 @@ import json
 import logging
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date
 from itertools import chain
@@ -24,6 +25,7 @@ from callhouse.sources import streams_of
 logger = logging.getLogger(__name__)
 
 ROLE = "callhouse_build"
+THREADS = 2  # as many as dbt has (dbt_project/profiles.yml)
 LEVELS: dict[Severity, int] = {
     "critical": logging.ERROR,
     "warning": logging.WARNING,
@@ -74,15 +76,18 @@ def check(settings: Settings, run_id: int, stage: Stage) -> GateResult:
     """
     if stage not in get_args(Stage):
         raise ValueError(f"no stage {stage!r}: one of {', '.join(get_args(Stage))}")
-    with (
-        connect(settings, ROLE, autocommit=True, name=f"check {stage}, run {run_id}") as connection,
-        advisory_lock(connection, "warehouse"),
-    ):
+    name = f"check {stage}, run {run_id}"
+    with ExitStack() as stack:
+        connections = [
+            stack.enter_context(connect(settings, ROLE, autocommit=True, name=name)) for _ in range(THREADS)
+        ]
+        connection = connections[0]
+        stack.enter_context(advisory_lock(connection, "warehouse"))
         date_to, dates = _dates(connection, run_id, stage)
         if not dates:
             return GateResult(stage, (), [], [])
         chosen = rules(stage)
-        measured = measure(connection, chosen, dates, _parameters(settings, run_id, date_to, dates))
+        measured = measure(connections, chosen, dates, _parameters(settings, run_id, date_to, dates))
         verdicts = judge(connection, open_warehouse(settings).sqlalchemy_url(ROLE), chosen, measured)
         results = tuple(
             result for known in chosen for result in _results(known, verdicts[known.name], measured, dates)

@@ -1,15 +1,18 @@
 """Rules → counts: how many rows each rule checked and found wrong, per business date.
 
-All ``violates`` rules of one table are one statement, one scan. A rule whose SQL does not run is an error
-of its own and spoils no other.
+All ``violates`` rules of one table are one statement, one scan; the statements are shared out among the
+connections there are. A rule whose SQL does not run is an error of its own and spoils no other.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import chain
+from queue import SimpleQueue
 from typing import Any
 
 import psycopg
@@ -52,7 +55,7 @@ class Measurements:
 
 
 def measure(
-    connection: psycopg.Connection,
+    connections: Sequence[psycopg.Connection],
     rules: Sequence[Rule],
     dates: Sequence[date],
     parameters: Mapping[str, Any],
@@ -62,9 +65,20 @@ def measure(
     Raises:
         psycopg.OperationalError: the connection was lost (a rule is not to blame).
     """
+    idle: SimpleQueue[psycopg.Connection] = SimpleQueue()
+    for connection in connections:
+        idle.put(connection)
+
+    def evaluate(batch: list[Rule]) -> list[tuple[Rule, Counts | psycopg.Error]]:
+        connection = idle.get()
+        try:
+            return _evaluate(connection, batch, parameters)
+        finally:
+            idle.put(connection)
+
     measured = Measurements()
-    for batch in _batches(rules):
-        for known, outcome in _evaluate(connection, batch, parameters):
+    with ThreadPoolExecutor(len(connections)) as threads:
+        for known, outcome in chain.from_iterable(threads.map(evaluate, _batches(rules))):
             try:
                 if isinstance(outcome, psycopg.Error):
                     raise _RuleError(_reason(outcome)) from outcome
