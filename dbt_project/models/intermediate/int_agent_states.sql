@@ -5,6 +5,7 @@
   One sort per step, no joins by range: overlapping spans of one state are cut so that each second belongs to the
   span opened first (its reason counts). Of each state at most one span is open then, so that the sum of the
   numbers of those that began less those that ended is the open one's number: the first state that has one wins.
+  Agents of a single state, as a list of calls tells of them, are done with when their spans are cut.
 -#}
 with spans as (
     select
@@ -49,6 +50,15 @@ cut as (
     where covered_until is null or ended_at > covered_until
 ),
 
+agents as (
+    select
+        agent_id,
+        min(state) = max(state) as has_one_state,
+        bool_or(state = 'available') as is_log_in_known
+    from cut
+    group by agent_id
+),
+
 edges as (
     select
         agent_id,
@@ -56,6 +66,11 @@ edges as (
         state,
         span_number as number
     from cut
+    where agent_id in (
+        select agent_id
+        from agents
+        where not has_one_state
+    )
     union all
     select
         agent_id,
@@ -63,6 +78,11 @@ edges as (
         state,
         -span_number as number
     from cut
+    where agent_id in (
+        select agent_id
+        from agents
+        where not has_one_state
+    )
 ),
 
 levels as (
@@ -102,26 +122,65 @@ states as (
     where is_change
 ),
 
-agents_with_log_ins as (
-    select distinct agent_id
+merged as (
+    select
+        states.agent_id,
+        cut.state,
+        cut.reason,
+        cut.source,
+        states.started_at,
+        states.ended_at,
+        coalesce(cut.is_end_inferred and cut.ended_at = states.ended_at, false) as is_end_inferred
+    from states
+    left join cut on states.span_number = cut.span_number
+    where states.ended_at is not null
+),
+
+single as (
+    select
+        *,
+        lead(started_at) over (partition by agent_id order by span_number) as next_at
     from cut
-    where state = 'available'
+    where agent_id in (
+        select agent_id
+        from agents
+        where has_one_state
+    )
+),
+
+told as (
+    select * from merged
+    union all
+    select
+        agent_id,
+        state,
+        reason,
+        source,
+        started_at,
+        ended_at,
+        is_end_inferred
+    from single
+    union all
+    select
+        agent_id,
+        null as state,
+        null as reason,
+        null as source,
+        ended_at as started_at,
+        next_at as ended_at,
+        false as is_end_inferred
+    from single
+    where next_at > ended_at
 )
 
 select
-    states.agent_id,
-    case
-        when cut.state is not null then cut.state
-        when agents_with_log_ins.agent_id is not null then 'offline'
-        else 'unknown'
-    end as state,
-    cut.reason,
-    cut.source,
-    states.started_at,
-    states.ended_at,
-    coalesce(cut.is_end_inferred and cut.ended_at = states.ended_at, false) as is_end_inferred,
-    agents_with_log_ins.agent_id is not null as is_log_in_known
-from states
-left join cut on states.span_number = cut.span_number
-left join agents_with_log_ins on states.agent_id = agents_with_log_ins.agent_id
-where states.ended_at is not null
+    told.agent_id,
+    coalesce(told.state, case when agents.is_log_in_known then 'offline' else 'unknown' end) as state,
+    told.reason,
+    told.source,
+    told.started_at,
+    told.ended_at,
+    told.is_end_inferred,
+    agents.is_log_in_known
+from told
+inner join agents on told.agent_id = agents.agent_id
