@@ -1,5 +1,5 @@
 {#- Seconds are clipped to each half-hour they fall in; counts stand where the thing happened. -#}
-with states as (
+with states as not materialized (
     select
         agent_key,
         business_date,

@@ -2,7 +2,7 @@
   States cut at local midnight. Being offline from the last log-off of one day to the first log-in of another is
   no state.
 -#}
-with states as (
+with states as not materialized (
     select
         *,
         {{ local_date('started_at') }} as first_date,
