@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import date, timedelta
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -109,8 +110,9 @@ def test_a_model_that_fails_names_itself_and_leaves_the_build_state_to_no_other_
     assert transform.build(settings, run) == [DAY]
     connection.execute("drop table staging.stg_delimited__shifts cascade")
     again = runs.begin(settings, DAY, DAY, "t")
-    with pytest.raises(CallhouseError, match="stg_delimited__shifts"):
+    with pytest.raises(CallhouseError, match="stg_delimited__shifts") as failed:
         transform.build(settings, again)
+    assert "stg_delimited__shifts" in Path(failed.value.where).read_text(encoding="utf-8")
     assert connection.execute("select run_id, dates, checked_at from ops.build_state").fetchall() == [
         (again, [DAY], None)
     ]

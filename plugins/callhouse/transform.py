@@ -274,7 +274,7 @@ def _dbt(settings: Settings, command: str, *arguments: str) -> None:
 
     result = dbtRunner().invoke(
         [
-            "--log-level", "none",
+            "--log-level", "none", "--log-level-file", "error",
             "--log-path", str(settings.logs_dir / "dbt"),
             "--no-send-anonymous-usage-stats",
             *([] if command == "parse" else ["--no-write-json"]),  # its files cost more time than its work
